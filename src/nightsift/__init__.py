@@ -1,0 +1,1 @@
+"""nightsift: tells good from bad telescope frames, how sure it is, and why."""
