@@ -1,0 +1,278 @@
+"""Finds the configuration and gives its groups types; the values stay in YAML.
+
+The schemas say what type a key has, so that `data.window=nine` is refused before anything
+runs. Ranges are checked by the constructors that the keys are passed to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from hydra.core.config_store import ConfigStore
+from omegaconf import MISSING
+
+PACKAGED = Path(__file__).parent / "conf"
+CHECKOUT = Path(__file__).parents[2] / "conf"
+
+
+def conf_dir() -> Path:
+    """The folder of configuration files: packaged in a wheel, else the checkout's."""
+    return PACKAGED if PACKAGED.is_dir() else CHECKOUT
+
+
+@dataclass
+class TransformSchema:
+    """`nightsift.data.transforms.Published`."""
+
+    _target_: str = MISSING
+
+
+@dataclass
+class RobustSchema(TransformSchema):
+    """`nightsift.data.transforms.Robust`."""
+
+    mesh: int = MISSING
+    softening: float = MISSING
+    clip: float = MISSING
+
+
+@dataclass
+class SplitSchema:
+    """`nightsift.data.split.SplitSpec`."""
+
+    _target_: str = MISSING
+    val_fraction: float = MISSING
+    test_fraction: float = MISSING
+    val_nights: list[str] = MISSING
+    test_nights: list[str] = MISSING
+    leave_out: str = MISSING
+    seed: int = MISSING
+
+
+@dataclass
+class DataSchema:
+    """`nightsift.data.datamodule.NightsDataModule`."""
+
+    _target_: str = MISSING
+    mixed_dirs: list[str] = MISSING
+    seq_dirs: list[str] = MISSING
+    label_csv: str = MISSING
+    label_dirs: list[str] = MISSING
+    labels_from_names: bool = MISSING
+    max_gap_h: float = MISSING
+    transform: Any = MISSING
+    img_size: int = MISSING
+    window: int = MISSING
+    frame_batch: int = MISSING
+    seq_batch: int = MISSING
+    run_length: int = MISSING
+    sampler: str = MISSING
+    split: SplitSchema = field(default_factory=SplitSchema)
+    cache_dir: str = MISSING
+    workers: int = MISSING
+    seed: int = MISSING
+
+
+@dataclass
+class SourcesSchema:
+    """Frames and labels to evaluate or predict; None means what the weights were made for."""
+
+    mixed_dirs: list[str] = MISSING
+    seq_dirs: list[str] = MISSING
+    label_csv: str = MISSING
+    label_dirs: list[str] = MISSING
+    labels_from_names: bool = MISSING
+    max_gap_h: float = MISSING
+    transform: Any = None
+    img_size: int | None = None
+    window: int | None = None
+    frame_batch: int = MISSING
+    workers: int = MISSING
+
+
+@dataclass
+class ModelSchema:
+    """`nightsift.models.joint.JointFrameSeqModel`."""
+
+    channels: list[int] = MISSING
+    frame_hidden: int = MISSING
+    seq_hidden: int = MISSING
+    dropout: float = MISSING
+
+
+@dataclass
+class LossSchema:
+    """`nightsift.training.losses.JointLoss`."""
+
+    _target_: str = MISSING
+    frame_weight: float = MISSING
+    seq_weight: float | None = None
+    neighbour_span: int = MISSING
+    neighbour_decay: float = MISSING
+    step_labels: str = MISSING
+    pos_weight: bool = MISSING
+
+
+@dataclass
+class AdamSchema:
+    """The arguments of `torch.optim.Adam` and `AdamW` that we set."""
+
+    _target_: str = MISSING
+    _partial_: bool = True
+    lr: float = MISSING
+    weight_decay: float = MISSING
+
+
+@dataclass
+class PlateauSchema:
+    """The arguments of `torch.optim.lr_scheduler.ReduceLROnPlateau` that we set."""
+
+    _target_: str = MISSING
+    _partial_: bool = True
+    factor: float = MISSING
+    patience: int = MISSING
+
+
+@dataclass
+class CosineSchema:
+    """The arguments of `torch.optim.lr_scheduler.CosineAnnealingLR` that we set."""
+
+    _target_: str = MISSING
+    _partial_: bool = True
+    T_max: int = MISSING
+    eta_min: float = MISSING
+
+
+@dataclass
+class FusionSchema:
+    """`nightsift.models.fusion.fuse`; None means what the weights were made for."""
+
+    policy: str | None = MISSING
+    frame_weight: float | None = MISSING
+
+
+@dataclass
+class CalibrationSchema:
+    """`nightsift.metrics.threshold.Objective`, under the names of the command line."""
+
+    objective: str = MISSING
+    max_false_rejection: float = MISSING
+    cost_ratio: float = MISSING
+    nights: list[str] = field(default_factory=list)
+
+
+@dataclass
+class CampaignSchema:
+    """`nightsift.simulate.campaign.CampaignSpec`."""
+
+    _target_: str = MISSING
+    nights: int = MISSING
+    frames_per_night: int = MISSING
+    mixed_frames: int = MISSING
+    height: int = MISSING
+    width: int = MISSING
+    bad_fraction: float = MISSING
+    seed: int = MISSING
+
+
+@dataclass
+class ExportSchema:
+    """Where a training run writes its weights."""
+
+    path: str = MISSING
+
+
+@dataclass
+class TrainConfig:
+    """Top level of `train`; the groups have their own schemas."""
+
+    seed: int = MISSING
+    cache_dir: str = MISSING
+    run_dir: str = MISSING
+    resume: str = MISSING
+    augmentation: bool = MISSING
+    resamples: int = MISSING
+    export: ExportSchema = field(default_factory=ExportSchema)
+    data: Any = MISSING
+    model: Any = MISSING
+    loss: Any = MISSING
+    optim: Any = MISSING
+    scheduler: Any = None
+    fusion: Any = MISSING
+    calibration: Any = MISSING
+    campaign: Any = MISSING
+    trainer: Any = MISSING
+    callbacks: Any = MISSING
+    logger: Any = MISSING
+
+
+@dataclass
+class PredictConfig:
+    """Top level of `predict`."""
+
+    folder: str = MISSING
+    ckpt: str = MISSING
+    out_csv: str = MISSING
+    threshold: Any = MISSING
+    device: str = MISSING
+    cache_dir: str = MISSING
+    run_dir: str = MISSING
+    data: Any = MISSING
+    fusion: Any = MISSING
+
+
+@dataclass
+class EvaluateConfig:
+    """Top level of `evaluate`."""
+
+    ckpt: str = MISSING
+    out_csv: str = MISSING
+    threshold: Any = MISSING
+    calibrate: bool = MISSING
+    device: str = MISSING
+    cache_dir: str = MISSING
+    run_dir: str = MISSING
+    seed: int = MISSING
+    resamples: int = MISSING
+    data: Any = MISSING
+    fusion: Any = MISSING
+    calibration: Any = MISSING
+    campaign: Any = MISSING
+
+
+@dataclass
+class SimulateConfig:
+    """Top level of `simulate`."""
+
+    out: str = MISSING
+    run_dir: str = MISSING
+    campaign: Any = MISSING
+
+
+SCHEMAS: dict[tuple[str | None, str], type] = {
+    (None, "train_schema"): TrainConfig,
+    (None, "evaluate_schema"): EvaluateConfig,
+    (None, "predict_schema"): PredictConfig,
+    (None, "simulate_schema"): SimulateConfig,
+    ("data", "nights_schema"): DataSchema,
+    ("data", "sources_schema"): SourcesSchema,
+    ("data/transform", "published_schema"): TransformSchema,
+    ("data/transform", "robust_schema"): RobustSchema,
+    ("model", "schema"): ModelSchema,
+    ("loss", "schema"): LossSchema,
+    ("optim", "adam_schema"): AdamSchema,
+    ("scheduler", "plateau_schema"): PlateauSchema,
+    ("scheduler", "cosine_schema"): CosineSchema,
+    ("fusion", "schema"): FusionSchema,
+    ("calibration", "schema"): CalibrationSchema,
+    ("campaign", "schema"): CampaignSchema,
+}
+
+
+def register_schemas() -> None:
+    """Make the schemas known to Hydra; harmless when repeated."""
+    store = ConfigStore.instance()
+    for (group, name), schema in SCHEMAS.items():
+        store.store(group=group, name=name, node=schema)

@@ -1,0 +1,187 @@
+"""Batches of frames and of windows, read from the cache as they are needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, RandomSampler, Sampler, WeightedRandomSampler
+
+from nightsift.data.cache import TensorCache
+from nightsift.data.catalogue import Record
+from nightsift.data.windows import centred_windows
+
+UNLABELLED = -1.0
+
+
+class FrameBatch(NamedTuple):
+    """`frames` (B, 1, S, S) float32, `labels` (B,) float32: 1 bad, 0 good, -1 unlabelled."""
+
+    frames: Tensor
+    labels: Tensor
+
+
+class WindowBatch(NamedTuple):
+    """Windows over the distinct frames of the batch.
+
+    `frames` (U, 1, S, S) and `group` (U,) the run each belongs to; `windows` (W, T) rows of
+    `frames`; `labels` (W, T) of every step; `mask` (W, T) False where padded.
+    """
+
+    frames: Tensor
+    group: Tensor
+    windows: Tensor
+    labels: Tensor
+    mask: Tensor
+
+
+class Run(NamedTuple):
+    """Windows centred on `start` ... `stop - 1` of one sequence."""
+
+    sequence: int
+    start: int
+    stop: int
+
+
+def label_tensor(records: Sequence[Record]) -> Tensor:
+    """Labels of `records`, (N,) float32, -1 where unlabelled."""
+    return torch.tensor([UNLABELLED if r.label is None else float(r.label) for r in records])
+
+
+class FrameDataset(Dataset[FrameBatch]):
+    """Frames in the order given; an item is a whole batch, asked for by its indices."""
+
+    def __init__(self, cache: TensorCache, records: Sequence[Record]) -> None:
+        self.cache = cache
+        self.records = records
+
+    def __getitem__(self, indices: Sequence[int]) -> FrameBatch:
+        """The batch of `indices`."""
+        chosen = [self.records[i] for i in indices]
+        refs = [record.ref for record in chosen if record.ref is not None]
+        return FrameBatch(torch.from_numpy(self.cache.read_many(refs)), label_tensor(chosen))
+
+
+class WindowDataset(Dataset[WindowBatch]):
+    """Runs of consecutive windows; overlapping windows share their frames.
+
+    Args:
+        cache: where the tensors lie.
+        sequences: records in time order, one list per night (or block of a night).
+        window: frames per window, odd.
+    """
+
+    def __init__(
+        self, cache: TensorCache, sequences: Sequence[Sequence[Record]], *, window: int
+    ) -> None:
+        self.cache = cache
+        self.sequences = sequences
+        self.half = window // 2
+        self.windows = [centred_windows(len(records), window) for records in sequences]
+
+    def __getitem__(self, runs: Sequence[Run]) -> WindowBatch:
+        """The batch of `runs`."""
+        frames, group, windows, labels, mask = [], [], [], [], []
+        used = 0
+        for number, run in enumerate(runs):
+            records = self.sequences[run.sequence]
+            index, inside = self.windows[run.sequence]
+            first = max(0, run.start - self.half)
+            chosen = records[first : run.stop + self.half]
+            rows = torch.from_numpy(index[run.start : run.stop] - first)
+            frames += [record.ref for record in chosen if record.ref is not None]
+            group += [number] * len(chosen)
+            windows.append(rows + used)
+            labels.append(label_tensor(chosen)[rows])
+            mask.append(torch.from_numpy(inside[run.start : run.stop]))
+            used += len(chosen)
+        return WindowBatch(
+            torch.from_numpy(self.cache.read_many(frames)),
+            torch.tensor(group),
+            torch.cat(windows),
+            torch.cat(labels),
+            torch.cat(mask),
+        )
+
+
+class RunSampler(Sampler[list[Run]]):
+    """Batches of runs in random order, cut anew from a random phase in every epoch.
+
+    Only windows whose centre is labelled are drawn.
+
+    Args:
+        sequences: as for `WindowDataset`.
+        batch: windows per batch.
+        run_length: consecutive windows drawn together, 1 to `batch`.
+        generator: of all draws.
+    """
+
+    def __init__(
+        self,
+        sequences: Sequence[Sequence[Record]],
+        *,
+        batch: int,
+        run_length: int,
+        generator: torch.Generator,
+    ) -> None:
+        self.spans = [
+            span for i, records in enumerate(sequences) for span in _labelled_spans(i, records)
+        ]
+        self.batch = batch
+        self.run_length = run_length
+        phase = int(torch.randint(run_length, (1,), generator=generator))
+        self.runs = [run for span in self.spans for run in self._cut(span, phase)]
+        self.order = torch.randperm(len(self.runs), generator=generator).tolist()
+
+    def _cut(self, span: Run, phase: int) -> list[Run]:
+        cuts = [*range(span.start + phase, span.stop, self.run_length)]
+        edges = sorted({span.start, *cuts, span.stop})
+        return [
+            Run(span.sequence, start, stop)
+            for start, stop in zip(edges[:-1], edges[1:], strict=True)
+        ]
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __iter__(self) -> Iterator[list[Run]]:
+        batch: list[Run] = []
+        for run in (self.runs[i] for i in self.order):
+            if batch and sum(r.stop - r.start for r in [*batch, run]) > self.batch:
+                yield batch
+                batch = []
+            batch.append(run)
+        if batch:
+            yield batch
+
+
+def _labelled_spans(sequence: int, records: Sequence[Record]) -> list[Run]:
+    """Stretches of consecutive labelled frames."""
+    labelled = np.array([False, *(r.label is not None for r in records), False])
+    edges = np.flatnonzero(labelled[1:] != labelled[:-1])
+    return [Run(sequence, int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def frame_loader(
+    dataset: FrameDataset, *, batch: int, balanced: bool, generator: torch.Generator
+) -> DataLoader[FrameBatch]:
+    """Shuffled training frames, or as many drawn with equal chance for either class."""
+    sampler: Sampler[int] = RandomSampler(dataset, generator=generator)  # type: ignore[arg-type]
+    if balanced:
+        labels = label_tensor(dataset.records).long()
+        weights = 1.0 / torch.bincount(labels, minlength=2)[labels]
+        sampler = WeightedRandomSampler(weights.tolist(), len(labels), generator=generator)
+    batches = torch.utils.data.BatchSampler(sampler, batch, drop_last=False)
+    return DataLoader(dataset, sampler=batches, batch_size=None)
+
+
+def ordered_loader(dataset: FrameDataset, *, batch: int) -> DataLoader[FrameBatch]:
+    """All frames once, in order."""
+    chunks = [
+        range(start, min(start + batch, len(dataset.records)))
+        for start in range(0, len(dataset.records), batch)
+    ]
+    return DataLoader(dataset, sampler=chunks, batch_size=None)

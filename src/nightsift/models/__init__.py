@@ -1,0 +1,1 @@
+"""Plain torch modules, the fused probability, and weights on disk."""

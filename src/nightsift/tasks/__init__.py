@@ -1,0 +1,1 @@
+"""One file per task: `run(cfg) -> result` and the Hydra application around it."""

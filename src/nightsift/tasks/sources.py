@@ -1,0 +1,126 @@
+"""What several tasks share about their input: built-in data, progress, and weights to use."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig, OmegaConf
+
+from nightsift.errors import NightsiftError
+
+if TYPE_CHECKING:
+    from nightsift.data.cache import TensorCache
+    from nightsift.data.catalogue import Catalogue
+    from nightsift.models.weights import LoadedModel
+
+log = logging.getLogger(__name__)
+
+
+def ensure_data(cfg: DictConfig) -> None:
+    """Without data keys, make the synthetic campaign (or find it made) and use that."""
+    if cfg.data.mixed_dirs or cfg.data.seq_dirs:
+        return
+    from hydra.utils import instantiate
+
+    from nightsift.simulate.campaign import make_campaign
+
+    spec = OmegaConf.to_container(cfg.campaign, resolve=True)
+    digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:12]
+    out = Path(cfg.cache_dir) / f"campaign-{digest}"
+    with progress_bar("simulating nights") as progress:
+        campaign = make_campaign(out, instantiate(cfg.campaign), progress=progress)
+    log.info("no data keys given: using the synthetic campaign in %s", out)
+    cfg.data.mixed_dirs = [str(campaign.mixed_dir)]
+    cfg.data.seq_dirs = [str(campaign.seq_dir)]
+
+
+@contextmanager
+def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on a terminal, nothing elsewhere; yields `update(done, total)`."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=None)
+
+        def update(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        yield update
+
+
+def load_for_use(cfg: DictConfig) -> LoadedModel:
+    """The weights that `ckpt` names, with what the command line says otherwise on the card.
+
+    `data.transform`, `data.img_size`, `data.window`, `fusion.*` and a numeric `threshold`
+    replace what the card holds; the model goes to `device`.
+    """
+    import torch
+    from hydra.utils import instantiate
+
+    from nightsift.models.weights import load_weights
+
+    if cfg.ckpt == "pretrained":
+        raise NightsiftError(
+            "this version ships no pretrained weights: give ckpt=<run folder, .ckpt, .pt or "
+            ".safetensors>"
+        )
+    loaded = load_weights(cfg.ckpt)
+    card = loaded.card
+    if cfg.data.transform is not None:
+        card.transform = instantiate(cfg.data.transform).spec()
+    card.img_size = cfg.data.img_size or card.img_size
+    card.window = cfg.data.window or card.window
+    given = {key: value for key, value in cfg.fusion.items() if value is not None}
+    card.fusion = {**card.fusion, **{str(key): value for key, value in given.items()}}
+    card.threshold = _threshold(cfg.threshold, card.threshold)
+    device = cfg.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return loaded._replace(model=loaded.model.to(device))
+
+
+def read_catalogue(cfg: DictConfig, loaded: LoadedModel) -> tuple[Catalogue, TensorCache]:
+    """The frames that `data` names, as tensors for `loaded`."""
+    from nightsift.data.cache import TensorCache
+    from nightsift.data.catalogue import Sources, build_catalogue
+    from nightsift.data.transforms import build_transform
+    from nightsift.data.windows import check_window
+
+    check_window(loaded.card.window)
+    data = cfg.data
+    cache = TensorCache(
+        Path(cfg.cache_dir),
+        build_transform(loaded.card.transform),
+        img_size=loaded.card.img_size,
+        workers=data.workers,
+    )
+    sources = Sources(
+        mixed_dirs=[Path(folder) for folder in data.mixed_dirs],
+        seq_dirs=[Path(folder) for folder in data.seq_dirs],
+        label_csv=[Path(data.label_csv)] if data.label_csv else [],
+        label_dirs=[Path(folder) for folder in data.label_dirs],
+        labels_from_names=data.labels_from_names,
+        max_gap_h=data.max_gap_h,
+    )
+    with progress_bar("reading frames") as progress:
+        catalogue = build_catalogue(sources, cache, progress=progress)
+    log.info("%s", catalogue.summary())
+    return catalogue, cache
+
+
+def _threshold(value: object, stored: float) -> float:
+    if value == "auto":
+        return stored
+    try:
+        return float(str(value))
+    except ValueError:
+        raise NightsiftError(f"threshold={value}: expected auto or a number") from None

@@ -1,0 +1,29 @@
+"""After a sweep: one table and one figure over all of its jobs."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+log = logging.getLogger(__name__)
+
+
+class SweepSummary(Callback):  # type: ignore[misc]
+    """Writes `sweep.csv` and `sweep.png` when every job has ended, however it ended.
+
+    It reads what the jobs left in their folders, so that it does not matter whether they ran
+    here, side by side or on a cluster.
+    """
+
+    def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
+        """Summarise the folder of the sweep."""
+        from nightsift.report.sweep import write_sweep
+
+        folder = Path(config.hydra.sweep.dir)
+        table = write_sweep(folder)
+        failed = int((table["status"] == "failed").sum())
+        print(f"{len(table)} jobs, {failed} failed; written: {folder / 'sweep.csv'}, sweep.png")

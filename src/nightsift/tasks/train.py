@@ -1,0 +1,133 @@
+"""`python -m train`: train the joint model, calibrate, export, and measure it."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from nightsift.tasks.launch import launch
+
+if TYPE_CHECKING:
+    from nightsift.data.datamodule import NightsDataModule
+    from nightsift.models.card import ModelCard
+
+log = logging.getLogger(__name__)
+
+
+def run(cfg: DictConfig) -> dict[str, Any]:
+    """Train as `cfg` says; returns the content of metrics.json.
+
+    Writes checkpoints, exported weights, metrics, predictions and figures into `run_dir`.
+    """
+    # torch and Lightning take seconds to import: only a run needs them, `--help` does not.
+    import pytorch_lightning as pl
+    from hydra.utils import instantiate
+
+    from nightsift.models.weights import build_model, load_weights
+    from nightsift.report.run import report_run
+    from nightsift.tasks.sources import ensure_data, progress_bar
+    from nightsift.training.callbacks import ThresholdCalibration, WeightsExport
+    from nightsift.training.evaluation import measure, predict_catalogue
+    from nightsift.training.module import JointModule
+
+    run_dir = Path(cfg.run_dir)
+    ensure_data(cfg)
+    pl.seed_everything(cfg.seed, verbose=False)
+    datamodule: NightsDataModule = instantiate(cfg.data, _convert_="all")
+    with progress_bar("reading frames") as datamodule.progress:
+        datamodule.setup("fit")
+    log.info("%s", datamodule.catalogue.summary())
+    _fall_back_to_loss(cfg, datamodule)
+
+    card = make_card(cfg, datamodule)
+    scheduler = cfg.scheduler
+    module = JointModule(
+        model=build_model(card),
+        loss=instantiate(cfg.loss),
+        optimizer=instantiate(cfg.optim),
+        scheduler=None if scheduler is None else instantiate(scheduler),
+        card=card,
+        seed=cfg.seed,
+        augmentation=cfg.augmentation,
+    )
+    callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
+    callbacks.insert(0, ThresholdCalibration(objective(cfg.calibration)))
+    callbacks.append(WeightsExport(cfg.export.path))
+    loggers = [instantiate(logger) for logger in cfg.logger.values() if logger]
+    trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers)
+    trainer.fit(module, datamodule, ckpt_path=checkpoint_to_resume(cfg), weights_only=True)
+
+    model, card, _ = load_weights(cfg.export.path)
+    table = predict_catalogue(model, card, datamodule.cache, datamodule.catalogue)
+    metrics = measure(table, card.threshold, resamples=cfg.resamples, seed=cfg.seed)
+    metrics["threshold_choice"] = card.threshold_choice
+    report_run(run_dir, table, metrics)
+    return metrics
+
+
+def make_card(cfg: DictConfig, datamodule: NightsDataModule) -> ModelCard:
+    """What the weights will say about themselves."""
+    from nightsift.models.card import ModelCard
+    from nightsift.training.versions import versions
+
+    nights = datamodule.catalogue.nights
+    splits = {
+        part: sorted({r.night for night in nights for r in night.records if r.split == part})
+        for part in ("train", "val", "test")
+    }
+    return ModelCard(
+        model_args=OmegaConf.to_container(cfg.model, resolve=True),  # type: ignore[arg-type]
+        transform=datamodule.cache.transform.spec(),
+        img_size=cfg.data.img_size,
+        window=cfg.data.window,
+        fusion={"policy": cfg.fusion.policy, "frame_weight": cfg.fusion.frame_weight},
+        splits=splits,
+        fingerprints={night.name: night.fingerprint for night in nights},
+        versions=versions(),
+    )
+
+
+def objective(calibration: DictConfig) -> Any:
+    """The objective that the threshold is tuned for."""
+    from nightsift.metrics.threshold import Objective
+
+    return Objective(
+        name=calibration.objective,
+        max_false_rejection=calibration.max_false_rejection,
+        cost_ratio=calibration.cost_ratio,
+    )
+
+
+def checkpoint_to_resume(cfg: DictConfig) -> str | None:
+    """The checkpoint that `resume=` names: a file, or the last one of a run folder."""
+    from nightsift.errors import NightsiftError
+
+    if not cfg.resume:
+        return None
+    path = Path(cfg.resume)
+    path = path / "checkpoints" / "last.ckpt" if path.is_dir() else path
+    if not path.is_file():
+        raise NightsiftError(f"resume={path}: no such checkpoint or run folder")
+    return str(path)
+
+
+def _fall_back_to_loss(cfg: DictConfig, datamodule: NightsDataModule) -> None:
+    """Average precision needs both classes; without them the loss is watched instead."""
+    labels = {record.label for record in datamodule.evaluation_set("val").records} - {None}
+    if labels != {0, 1}:
+        log.warning("validation has one class only: its loss chooses the best checkpoint")
+        for callback in cfg.callbacks.values():
+            if callback and callback.get("monitor") == "val/fused_ap":
+                callback.monitor, callback.mode = "val/loss", "min"
+
+
+def main() -> None:
+    """The Hydra application."""
+    launch("train", run, path_override="data.seq_dirs=[{}]")
+
+
+if __name__ == "__main__":
+    main()

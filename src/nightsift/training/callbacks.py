@@ -1,0 +1,86 @@
+"""Callbacks: calibrate the threshold of the fused probability, export the weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+
+from nightsift.errors import NightsiftError
+from nightsift.metrics.threshold import Objective, choose_threshold
+from nightsift.models.weights import load_weights, save_weights
+from nightsift.training.module import JointModule
+
+log = logging.getLogger(__name__)
+
+CHOICE_KEY = "threshold_choice"
+
+
+class ThresholdCalibration(pl.Callback):
+    """After each validation, tunes the threshold of the fused probability on its frames.
+
+    The threshold is set before the checkpoint of the epoch is written and so is part of it;
+    the choice (objective, value reached, frames counted) goes beside it.
+
+    Args:
+        objective: what the threshold is tuned for.
+    """
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective = objective
+        self.choice: dict[str, Any] = {}
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Choose the threshold from the module's validation scores."""
+        if not isinstance(pl_module, JointModule) or pl_module.validation is None:
+            return
+        scores = pl_module.validation
+        choice = choose_threshold(scores.prob_bad, scores.label, self.objective)
+        pl_module.threshold.fill_(choice.threshold)
+        self.choice = dataclasses.asdict(choice)
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Write the choice into the checkpoint."""
+        checkpoint[CHOICE_KEY] = dict(self.choice)
+
+
+class WeightsExport(pl.Callback):
+    """At the end, exports the best checkpoint and reads the export back.
+
+    Args:
+        path: the plain state_dict, `.pt`; the safetensors file and the card lie beside it.
+    """
+
+    def __init__(self, path: str) -> None:
+        if Path(path).suffix != ".pt":
+            raise ValueError(f"export.path must end in .pt, got {path}")
+        self.path = Path(path)
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Export what was best on validation.
+
+        Raises:
+            NightsiftError: there is no checkpoint to export.
+            OSError: the files cannot be written or do not read back as they were.
+        """
+        callback = trainer.checkpoint_callback
+        best = getattr(callback, "best_model_path", "")
+        if not best:
+            raise NightsiftError("no best checkpoint to export: did validation run?")
+        loaded = load_weights(best)
+        paths = save_weights(self.path, loaded.model, loaded.card)
+        for path in paths[:2]:
+            again = load_weights(path)
+            same = all(
+                torch.equal(value, again.model.state_dict()[key])
+                for key, value in loaded.model.state_dict().items()
+            )
+            if not same or again.card != loaded.card:
+                raise OSError(f"{path} does not read back as it was written")
+        log.info("weights of %s exported to %s", best, self.path)

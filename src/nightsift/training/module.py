@@ -1,0 +1,200 @@
+"""The LightningModule: both heads under the joint loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torchmetrics.functional.classification import binary_average_precision
+
+from nightsift.data.augment import augment
+from nightsift.data.batches import FrameBatch, WindowBatch, label_tensor
+from nightsift.data.datamodule import NightsDataModule
+from nightsift.models.card import ModelCard
+from nightsift.models.fusion import fuse
+from nightsift.models.joint import JointFrameSeqModel
+from nightsift.models.scoring import centre_logits, probabilities
+from nightsift.training.losses import JointLoss
+
+
+class ValidationScores(NamedTuple):
+    """Probabilities and labels (1, 0, -1 unlabelled) of the validation frames, each (N,)."""
+
+    prob_frame: npt.NDArray[np.float64]
+    prob_seq: npt.NDArray[np.float64]
+    prob_bad: npt.NDArray[np.float64]
+    label: npt.NDArray[np.float64]
+
+
+class JointModule(pl.LightningModule):
+    """Trains a joint model; its hyper-parameters are the model card, primitives only.
+
+    The threshold of the fused probability is a buffer, NaN until a callback sets it, so that
+    it travels in every checkpoint.
+
+    Args:
+        model: the plain module.
+        loss: the joint loss.
+        optimizer: called with the parameters.
+        scheduler: called with the optimizer, or None.
+        card: what the checkpoint says about the model.
+        seed: every epoch is seeded with it and its number, so that resuming is exact.
+        augmentation: whether training frames are flipped, turned and scaled.
+    """
+
+    threshold: Tensor
+
+    def __init__(
+        self,
+        *,
+        model: JointFrameSeqModel,
+        loss: JointLoss,
+        optimizer: Callable[..., Optimizer],
+        scheduler: Callable[[Optimizer], LRScheduler] | None,
+        card: ModelCard,
+        seed: int,
+        augmentation: bool,
+    ) -> None:
+        super().__init__()
+        self.save_hyperparameters({"card": card.to_json()})
+        self.model = model
+        self.loss = loss
+        self.card = card
+        self.seed = seed
+        self.augmentation = augmentation
+        self.validation: ValidationScores | None = None
+        self._make_optimizer = optimizer
+        self._make_scheduler = scheduler
+        self._scheduler: LRScheduler | None = None
+        self._scheduler_state: dict[str, Any] | None = None
+        self._val_embedding: list[Tensor] = []
+        self.register_buffer("threshold", torch.tensor(float("nan"), dtype=torch.float64))
+
+    @property
+    def nights(self) -> NightsDataModule:
+        """The data module in use."""
+        datamodule = self.trainer.datamodule  # type: ignore[attr-defined]
+        assert isinstance(datamodule, NightsDataModule)
+        return datamodule
+
+    def configure_optimizers(self) -> Optimizer:
+        """Make the optimizer, and the scheduler that `on_train_epoch_end` steps."""
+        optimizer = self._make_optimizer(self.parameters())
+        if self._make_scheduler is not None:
+            self._scheduler = self._make_scheduler(optimizer)
+            if self._scheduler_state is not None:
+                self._scheduler.load_state_dict(self._scheduler_state)
+        return optimizer
+
+    def on_fit_start(self) -> None:
+        """Weigh the classes as they stand in the training part."""
+        counts = self.nights.class_counts
+        self.loss.balance(
+            (counts.frame_good, counts.frame_bad), (counts.seq_good, counts.seq_bad)
+        )
+
+    def on_train_epoch_start(self) -> None:
+        """Seed augmentation and dropout by epoch: a resumed run repeats them exactly."""
+        torch.manual_seed(self.seed * 100_003 + self.current_epoch)
+
+    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+        """Joint loss of one batch of frames and one of windows, either may have run out."""
+        frames: FrameBatch | None = batch["frames"]
+        windows: WindowBatch | None = batch.get("windows")
+        zero = torch.zeros((), device=self.device)
+        frame_loss, seq_loss = zero, zero
+        if frames is not None:
+            frame_loss = self._frame_loss(frames)
+        if windows is not None:
+            seq_loss = self._seq_loss(windows)
+        parts = self.loss.join(frame_loss, seq_loss)
+        self.log("train/loss", parts.total, prog_bar=True, on_step=False, on_epoch=True, batch_size=1)
+        if frames is not None:
+            self._log_part("train/frame_loss", parts.frame, len(frames.labels))
+        if windows is not None:
+            self._log_part("train/seq_loss", parts.seq, len(windows.labels))
+        return parts.total
+
+    def _frame_loss(self, batch: FrameBatch) -> Tensor:
+        x = batch.frames
+        if self.augmentation:
+            x = augment(x, torch.arange(len(x), device=x.device))
+        return self.loss.frame(self.model(x).frame, batch.labels)
+
+    def _seq_loss(self, batch: WindowBatch) -> Tensor:
+        x = augment(batch.frames, batch.group) if self.augmentation else batch.frames
+        logits = self.model.classify_windows(self.model.encode(x), batch.windows)
+        return self.loss.seq(logits, batch.labels, batch.mask)
+
+    def _log_part(self, name: str, value: Tensor, size: int) -> None:
+        self.log(name, value, prog_bar=True, on_step=False, on_epoch=True, batch_size=size)
+
+    def validation_step(self, batch: FrameBatch, batch_idx: int) -> None:
+        """Embed one batch; the heads follow when the night is complete."""
+        self._val_embedding.append(self.model.encode(batch.frames))
+
+    def on_validation_epoch_end(self) -> None:
+        """Score all validation frames with both heads and log losses and average precision."""
+        embedding = torch.cat(self._val_embedding)
+        self._val_embedding.clear()
+        part = self.nights.evaluation_set("val")
+        labels = label_tensor(part.records).to(self.device)
+        frame_logits = self.model.classify_frames(embedding)
+        prob_seq = np.full(len(labels), np.nan)
+        seq_loss = torch.zeros((), device=self.device)
+        if len(part.windows):
+            windows = torch.from_numpy(part.windows).to(self.device)
+            seq_logits = centre_logits(self.model, embedding, windows)
+            centre = torch.ones(len(seq_logits), 1, dtype=torch.bool, device=self.device)
+            own = labels[torch.from_numpy(part.windowed).to(self.device)]
+            seq_loss = self.loss.seq(seq_logits[:, None], own[:, None], centre)
+            prob_seq[part.windowed] = probabilities(seq_logits)
+        prob_frame = probabilities(frame_logits)
+        prob_bad = fuse(prob_frame, prob_seq, **self.card.fusion)
+        self.validation = ValidationScores(
+            prob_frame, prob_seq, prob_bad, labels.double().cpu().numpy()
+        )
+        loss = self.loss.join(self.loss.frame(frame_logits, labels), seq_loss)
+        self.log("val/loss", loss.total, prog_bar=True)
+        self._log_average_precision(self.validation)
+
+    def _log_average_precision(self, scores: ValidationScores) -> None:
+        for head in ("frame", "seq", "bad"):
+            prob = getattr(scores, f"prob_{head}")
+            known = (scores.label >= 0) & ~np.isnan(prob)
+            label = torch.from_numpy(scores.label[known]).long()
+            # Average precision is undefined without both classes.
+            value = float("nan")
+            if 0 < int(label.sum()) < len(label):
+                value = float(binary_average_precision(torch.from_numpy(prob[known]), label))
+            name = "fused" if head == "bad" else head
+            self.log(f"val/{name}_ap", value, prog_bar=head == "bad")
+
+    def on_train_epoch_end(self) -> None:
+        """Step the scheduler.
+
+        Lightning steps a plateau scheduler only after `last.ckpt` is written and leaves that
+        step out when it resumes, so the module steps it and keeps its state.
+        """
+        if isinstance(self._scheduler, ReduceLROnPlateau):
+            self._scheduler.step(float(self.trainer.callback_metrics["val/loss"]))
+        elif self._scheduler is not None:
+            self._scheduler.step()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the scheduler's state."""
+        if self._scheduler is not None:
+            checkpoint["nightsift_scheduler"] = self._scheduler.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restore the scheduler's state, before or after it is made."""
+        self._scheduler_state = checkpoint.get("nightsift_scheduler")
+        if self._scheduler is not None and self._scheduler_state is not None:
+            self._scheduler.load_state_dict(self._scheduler_state)
