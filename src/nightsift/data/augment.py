@@ -21,7 +21,7 @@ def augment(frames: Tensor, group: Tensor) -> Tensor:
     offset = 0.05 * torch.rand(groups, device=frames.device) - 0.025
     move = torch.randint(8, (groups,))[group.cpu()]
     out = torch.empty_like(frames)
-    for number in move.unique().tolist():
+    for number in sorted(set(move.tolist())):
         out[move == number] = _move(frames[move == number], number)
     out = out * gain[group, None, None, None] + offset[group, None, None, None]
     return out + 0.01 * torch.randn_like(out)

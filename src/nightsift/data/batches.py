@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -88,10 +89,10 @@ class WindowDataset(Dataset[WindowBatch]):
         used = 0
         for number, run in enumerate(runs):
             records = self.sequences[run.sequence]
-            index, inside = self.windows[run.sequence]
+            rows_of, inside = self.windows[run.sequence]
             first = max(0, run.start - self.half)
             chosen = records[first : run.stop + self.half]
-            rows = torch.from_numpy(index[run.start : run.stop] - first)
+            rows = torch.from_numpy(rows_of[run.start : run.stop] - first)
             frames += [record.ref for record in chosen if record.ref is not None]
             group += [number] * len(chosen)
             windows.append(rows + used)
@@ -139,10 +140,7 @@ class RunSampler(Sampler[list[Run]]):
     def _cut(self, span: Run, phase: int) -> list[Run]:
         cuts = [*range(span.start + phase, span.stop, self.run_length)]
         edges = sorted({span.start, *cuts, span.stop})
-        return [
-            Run(span.sequence, start, stop)
-            for start, stop in zip(edges[:-1], edges[1:], strict=True)
-        ]
+        return [Run(span.sequence, start, stop) for start, stop in pairwise(edges)]
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

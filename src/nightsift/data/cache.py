@@ -127,9 +127,10 @@ class TensorCache:
         """Decode one segment's worth of files, write it, and enter it into the index."""
         with ThreadPoolExecutor(self.workers) as pool:
             results = list(pool.map(self._decode, files))
-        good = [result for result in results if result.tensor is not None]
-        if good:
-            index.add([(r.path, r.stamp, r.info) for r in good], [r.tensor for r in good])
+        tensors = [r.tensor for r in results if r.tensor is not None]
+        if tensors:
+            good = [r for r in results if r.tensor is not None]
+            index.add([(r.path, r.stamp, r.info) for r in good], tensors)
         return [
             index.frame(r.path)
             if r.tensor is not None

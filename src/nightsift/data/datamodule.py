@@ -182,7 +182,7 @@ class NightsDataModule(pl.LightningDataModule):
                 batch=self.frame_batch,
                 balanced=self.sampler == "balanced",
                 generator=generator,
-            )  # type: ignore[dict-item]
+            )
         }
         sequences = self._train_sequences()
         if sequences:
@@ -193,7 +193,7 @@ class NightsDataModule(pl.LightningDataModule):
                 generator=generator,
             )
             dataset = WindowDataset(self.cache, sequences, window=self.window)
-            loaders["windows"] = DataLoader(dataset, sampler=runs, batch_size=None)  # type: ignore[arg-type]
+            loaders["windows"] = DataLoader(dataset, sampler=runs, batch_size=None)
         return CombinedLoader(loaders, mode="max_size")
 
     def val_dataloader(self) -> DataLoader[FrameBatch]:
@@ -210,8 +210,6 @@ class NightsDataModule(pl.LightningDataModule):
             part = self._part(night, split)
             if night.ordered:
                 windowed += range(len(records), len(records) + len(part))
-                windows.append(centred_windows(len(part), self.window).index + len(records))
+                windows.append(centred_windows(len(part), self.window).rows + len(records))
             records += part
-        return EvaluationSet(
-            records, np.array(windowed, dtype=np.int64), np.concatenate(windows)
-        )
+        return EvaluationSet(records, np.array(windowed, dtype=np.int64), np.concatenate(windows))

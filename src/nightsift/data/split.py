@@ -135,9 +135,7 @@ def _deal(nights: Sequence[NightData], parts: dict[str, float], seed: int) -> li
     return [names[part] for part in deals[best]]
 
 
-def _cost(
-    deal: np.ndarray, counts: np.ndarray, shares: Sequence[float]
-) -> tuple[int, int, float]:
+def _cost(deal: np.ndarray, counts: np.ndarray, shares: Sequence[float]) -> tuple[int, int, float]:
     """Parts without frames, part-class pairs without frames, distance from the shares."""
     table = np.array([counts[deal == part].sum(axis=0) for part in range(len(shares))])
     sizes = table.sum(axis=1)
@@ -145,9 +143,7 @@ def _cost(
     return int((sizes == 0).sum()), int((table == 0).sum()), float(distance)
 
 
-def _cut_into_blocks(
-    nights: Sequence[NightData], parts: dict[str, float], window: int
-) -> None:
+def _cut_into_blocks(nights: Sequence[NightData], parts: dict[str, float], window: int) -> None:
     log.warning(
         "only %d labelled night(s) for %s: cut into contiguous blocks with a gap of %d frames. "
         "Frames of one night are alike, so the numbers will flatter; add nights for honest ones",

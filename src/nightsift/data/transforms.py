@@ -61,7 +61,8 @@ class Published:
             mode="bilinear",
             align_corners=False,
         )
-        return resized[0, 0].numpy()
+        array: npt.NDArray[np.float32] = resized[0, 0].numpy()
+        return array
 
 
 class Robust:
@@ -144,7 +145,8 @@ def area_average(pixels: Pixels, img_size: int) -> npt.NDArray[np.float32]:
         sums = rows.reshape(img_size, img_size, width // img_size).sum(axis=2, dtype=kind)
         return (sums / (height * width / img_size**2)).astype(np.float32)
     tensor = torch.from_numpy(pixels.astype(np.float32, copy=False))[None, None]
-    return functional.adaptive_avg_pool2d(tensor, img_size)[0, 0].numpy()
+    pooled: npt.NDArray[np.float32] = functional.adaptive_avg_pool2d(tensor, img_size)[0, 0].numpy()
+    return pooled
 
 
 def pixel_noise(pixels: Pixels) -> float:
@@ -184,9 +186,7 @@ def _median_and_mad_16bit(pixels: Pixels) -> tuple[np.float32, np.float32]:
     return median, _weighted_median(deviation[order], counts[order])
 
 
-def _weighted_median(
-    values: npt.NDArray[np.float32], counts: npt.NDArray[np.int64]
-) -> np.float32:
+def _weighted_median(values: npt.NDArray[np.float32], counts: npt.NDArray[np.int64]) -> np.float32:
     """Median of ascending `values`, each standing `counts` times."""
     cumulative = np.cumsum(counts)
     total = int(cumulative[-1])

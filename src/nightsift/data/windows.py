@@ -9,9 +9,9 @@ import numpy.typing as npt
 
 
 class Windows(NamedTuple):
-    """`index` (N, T) int64 rows of the sequence; `mask` (N, T) bool, False where padded."""
+    """`rows` (N, T) int64 rows of the sequence; `mask` (N, T) bool, False where padded."""
 
-    index: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
     mask: npt.NDArray[np.bool_]
 
 
@@ -29,7 +29,7 @@ def centred_windows(length: int, window: int) -> Windows:
         ValueError: an even or non-positive `window`.
 
     Example:
-        >>> centred_windows(3, 3).index.tolist()
+        >>> centred_windows(3, 3).rows.tolist()
         [[0, 0, 1], [0, 1, 2], [1, 2, 2]]
     """
     check_window(window)

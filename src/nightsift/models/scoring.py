@@ -39,7 +39,7 @@ def centre_logits(model: JointFrameSeqModel, embedding: Tensor, windows: Tensor)
     centre = windows.shape[1] // 2
     steps = [
         model.classify_windows(embedding, part)[:, centre]
-        for part in windows.split(_WINDOWS_PER_STEP)
+        for part in torch.split(windows, _WINDOWS_PER_STEP)
     ]
     return torch.cat(steps)
 

@@ -179,9 +179,7 @@ def _load_strictly(model: torch.nn.Module, state: Any, path: Path) -> None:
     if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
         raise NightsiftError(f"{path} is no plain state_dict of tensors")
     got = {key: tuple(value.shape) for key, value in state.items()}
-    wrong = sorted(
-        key for key in expected.keys() | got.keys() if expected.get(key) != got.get(key)
-    )
+    wrong = sorted(key for key in expected.keys() | got.keys() if expected.get(key) != got.get(key))
     if wrong:
         raise NightsiftError(
             f"{path} belongs to another model: {len(wrong)} of {len(expected)} tensors differ, "

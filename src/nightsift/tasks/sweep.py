@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 log = logging.getLogger(__name__)
 
 
-class SweepSummary(Callback):  # type: ignore[misc]
+class SweepSummary(Callback):
     """Writes `sweep.csv` and `sweep.png` when every job has ended, however it ended.
 
     It reads what the jobs left in their folders, so that it does not matter whether they ran

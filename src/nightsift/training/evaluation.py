@@ -147,5 +147,5 @@ def _score_night(
         for start in range(0, len(refs), batch):
             yield torch.from_numpy(cache.read_many(refs[start : start + batch]))
 
-    windows = centred_windows(len(refs), card.window).index if night.ordered else None
+    windows = centred_windows(len(refs), card.window).rows if night.ordered else None
     return score_sequence(model, batches(), windows, temperature=card.temperature)

@@ -96,9 +96,7 @@ class JointModule(pl.LightningModule):
     def on_fit_start(self) -> None:
         """Weigh the classes as they stand in the training part."""
         counts = self.nights.class_counts
-        self.loss.balance(
-            (counts.frame_good, counts.frame_bad), (counts.seq_good, counts.seq_bad)
-        )
+        self.loss.balance((counts.frame_good, counts.frame_bad), (counts.seq_good, counts.seq_bad))
 
     def on_train_epoch_start(self) -> None:
         """Seed augmentation and dropout by epoch: a resumed run repeats them exactly."""
@@ -115,7 +113,7 @@ class JointModule(pl.LightningModule):
         if windows is not None:
             seq_loss = self._seq_loss(windows)
         parts = self.loss.join(frame_loss, seq_loss)
-        self.log("train/loss", parts.total, prog_bar=True, on_step=False, on_epoch=True, batch_size=1)
+        self._log_part("train/loss", parts.total, 1)
         if frames is not None:
             self._log_part("train/frame_loss", parts.frame, len(frames.labels))
         if windows is not None:
