@@ -100,9 +100,10 @@ class Robust:
         """Map (H, W) pixels to (img_size, img_size), within +-clip."""
         height, width = pixels.shape
         cells = area_average(pixels, img_size)
-        background = sep.Background(
-            np.ascontiguousarray(cells), bw=self.mesh, bh=self.mesh, fw=3, fh=3
-        ).back(dtype=np.float32)
+        # The mesh is flat beyond the centres of its outer cells; vignetting and gradients are not.
+        cells = cells - quadratic_background(cells, self.mesh)
+        mesh = sep.Background(np.ascontiguousarray(cells), bw=self.mesh, bh=self.mesh, fw=3, fh=3)
+        background = mesh.back(dtype=np.float32)
         per_cell = max(1.0, height / img_size) * max(1.0, width / img_size)
         noise = pixel_noise(pixels) / np.sqrt(per_cell)
         if noise <= 0:  # a constant plane: nothing to scale by
@@ -147,6 +148,31 @@ def area_average(pixels: Pixels, img_size: int) -> npt.NDArray[np.float32]:
     tensor = torch.from_numpy(pixels.astype(np.float32, copy=False))[None, None]
     pooled: npt.NDArray[np.float32] = functional.adaptive_avg_pool2d(tensor, img_size)[0, 0].numpy()
     return pooled
+
+
+def quadratic_background(cells: npt.NDArray[np.float32], mesh: int) -> npt.NDArray[np.float32]:
+    """Least-squares quadratic surface through the medians of mesh x mesh blocks, (S, S)."""
+    size = len(cells)
+    edges = np.arange(0, size - mesh // 2, mesh)
+    medians, rows = [], []
+    for y in edges:
+        for x in edges:
+            block = cells[y : y + mesh, x : x + mesh]
+            medians.append(np.median(block))
+            rows.append(
+                _quadratic(y + (block.shape[0] - 1) / 2, x + (block.shape[1] - 1) / 2, size)
+            )
+    coefficients, *_ = np.linalg.lstsq(np.array(rows), np.array(medians), rcond=None)
+    y, x = np.mgrid[:size, :size]
+    surface: npt.NDArray[np.float64] = np.moveaxis(_quadratic(y, x, size), 0, -1) @ coefficients
+    return surface.astype(np.float32)
+
+
+def _quadratic(y: npt.ArrayLike, x: npt.ArrayLike, size: int) -> npt.NDArray[np.float64]:
+    """The six terms of a quadratic in coordinates scaled to +-1."""
+    v = 2 * np.asarray(y, dtype=np.float64) / size - 1
+    u = 2 * np.asarray(x, dtype=np.float64) / size - 1
+    return np.array([np.ones_like(u), u, v, u * u, u * v, v * v])
 
 
 def pixel_noise(pixels: Pixels) -> float:

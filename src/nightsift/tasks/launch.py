@@ -136,7 +136,8 @@ def _quote(path: str) -> str:
     head = path.rstrip("\\")
     tail = path[len(head) :]
     escaped = re.sub(r"(\\*)'", lambda match: match[1] * 2 + "\\'", head)
-    return f"'{escaped}{tail * 2}'"
+    # An interpolation is OmegaConf's business, a folder called ${x} is not.
+    return f"'{escaped}{tail * 2}'".replace("${", "\\${")
 
 
 def _known_keys(conf: Path, task: str) -> set[str]:

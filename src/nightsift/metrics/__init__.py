@@ -1,0 +1,1 @@
+"""Threshold, scores, calibration and intervals: pure functions on arrays."""
