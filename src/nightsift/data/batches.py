@@ -59,6 +59,9 @@ class FrameDataset(Dataset[FrameBatch]):
         self.cache = cache
         self.records = records
 
+    def __len__(self) -> int:
+        return len(self.records)
+
     def __getitem__(self, indices: Sequence[int]) -> FrameBatch:
         """The batch of `indices`."""
         chosen = [self.records[i] for i in indices]
@@ -167,7 +170,7 @@ def frame_loader(
     dataset: FrameDataset, *, batch: int, balanced: bool, generator: torch.Generator
 ) -> DataLoader[FrameBatch]:
     """Shuffled training frames, or as many drawn with equal chance for either class."""
-    sampler: Sampler[int] = RandomSampler(dataset, generator=generator)  # type: ignore[arg-type]
+    sampler: Sampler[int] = RandomSampler(dataset, generator=generator)
     if balanced:
         labels = label_tensor(dataset.records).long()
         weights = 1.0 / torch.bincount(labels, minlength=2)[labels]

@@ -61,8 +61,7 @@ class Published:
             mode="bilinear",
             align_corners=False,
         )
-        array: npt.NDArray[np.float32] = resized[0, 0].numpy()
-        return array
+        return _as_array(resized)
 
 
 class Robust:
@@ -146,8 +145,7 @@ def area_average(pixels: Pixels, img_size: int) -> npt.NDArray[np.float32]:
         sums = rows.reshape(img_size, img_size, width // img_size).sum(axis=2, dtype=kind)
         return (sums / (height * width / img_size**2)).astype(np.float32)
     tensor = torch.from_numpy(pixels.astype(np.float32, copy=False))[None, None]
-    pooled: npt.NDArray[np.float32] = functional.adaptive_avg_pool2d(tensor, img_size)[0, 0].numpy()
-    return pooled
+    return _as_array(functional.adaptive_avg_pool2d(tensor, img_size))
 
 
 def quadratic_background(cells: npt.NDArray[np.float32], mesh: int) -> npt.NDArray[np.float32]:
@@ -226,3 +224,9 @@ def _rows_read_by_bilinear(size: int, out: int) -> npt.NDArray[np.int64]:
     centre = (np.arange(out) + 0.5) * size / out - 0.5
     rows = np.floor(centre)[:, None] + np.arange(-1, 3)
     return np.unique(np.clip(rows, 0, size - 1).astype(np.int64))
+
+
+def _as_array(tensor: torch.Tensor) -> npt.NDArray[np.float32]:
+    """The plane of a (1, 1, H, W) tensor."""
+    plane: npt.NDArray[np.float32] = tensor[0, 0].numpy()
+    return plane

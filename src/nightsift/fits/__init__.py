@@ -1,1 +1,1 @@
-"""FITS files to frames, folders to nights in time order, label tables."""
+"""FITS files to frames, folders to nights, label tables to labels."""

@@ -1,51 +1,52 @@
-"""The few header facts that a frame needs, in the spellings that telescopes really write."""
+"""The few header facts that matter, from the many ways in which cameras write them."""
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from astropy.io.fits import VerifyError
 
-MJD_EPOCH = datetime(1858, 11, 17, tzinfo=UTC)
-_JD_OF_MJD_EPOCH = 2400000.5
+_TIME_KEYS = ("TIME-OBS", "UT-OBS", "UTSTART", "UTCSTART", "UTC-OBS", "UT", "UTC", "TIME-BEG")
+_EXPOSURE_KEYS = ("EXPTIME", "EXPOSURE", "EXP_TIME", "ITIME", "ONTIME", "ELAPTIME", "TELAPSE")
+_FILTER_KEYS = ("FILTER", "FILTNAM", "FILTNAME", "INSFILTE", "FILTERID", "FILT-ID", "FILTERS")
+_WHEEL_KEYS = ("FILTER1", "FILTER2", "FILTER3")
+_EMPTY_SLOTS = {"air", "clear", "open", "empty", "none", "notpresent"}
 
-_CLOCK_KEYS = ("TIME-OBS", "UT-OBS", "UTSTART", "UTC-OBS", "TIME-BEG", "UT", "UTC")
-_EXPOSURE_KEYS = (
-    "EXPTIME",
-    "EXPOSURE",
-    "EXP_TIME",
-    "ITIME",
-    "ONTIME",
-    "ELAPTIME",
-    "TELAPSE",
+_CLOCK = (
+    r"(?P<h>\d{1,2}):(?P<min>\d{1,2})(?::(?P<s>\d{1,2}(?:\.\d*)?))?"
+    r"\s*(?P<zone>Z|UTC?|[+-]\d{2}:?\d{2})?"
 )
-_FILTER_KEYS = ("FILTER", "FILTER1", "FILTNAM", "FILTNAM1", "INSFILTE", "FILTERID")
+_ISO = r"(?P<y>\d{4})[-/](?P<m>\d{1,2})[-/](?P<d>\d{1,2})"
+_OLD = r"(?P<d>\d{1,2})/(?P<m>\d{1,2})/(?P<y>\d{4}|\d{2})"
+_STAMPS = [re.compile(rf"{date}(?:(?:T|\s+)\s*{_CLOCK})?", re.I | re.A) for date in (_ISO, _OLD)]
+_TIME_OF_DAY = re.compile(_CLOCK, re.I | re.A)
+_SECONDS = re.compile(r"([+-]?[\d.]+(?:[eEdD][+-]?\d+)?)\s*(?:s|secs?|seconds?)?", re.I | re.A)
 
-_CLOCK = re.compile(r"(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:[.,](\d*))?)?")
-_ZONE = re.compile(r"\s*(?:(Z)|UTC?|([+-])(\d{2}):?(\d{2}))?$", re.IGNORECASE)
-_ISO_DAY = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})")
-# The form before 1999: DD/MM/YY, always of the 20th century (FITS standard 4.0, section 9).
-_OLD_DAY = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{2})(?!\d)")
+_MJD_ZERO = datetime(1858, 11, 17, tzinfo=UTC)
+_JD_OF_MJD_ZERO = 2400000.5
+# Years 1900 to 2200: outside, the card is a placeholder and no date.
+_MJD_RANGE = (15020.0, 124594.0)
+_MIDNIGHT = timedelta()
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FrameInfo:
-    """Header facts of one frame; None where the header does not say.
+    """What is known of a frame besides its pixels.
 
     Attributes:
         height: rows, px.
         width: columns, px.
-        time: mid-exposure, UTC.
-        exposure_s: exposure time, seconds.
-        filter: filter name as written.
-        object: target name as written.
-        telescope: telescope name as written.
-        instrument: camera name as written.
+        time: middle of the exposure, UTC; None where the header does not tell.
+        exposure_s: exposure time, seconds, at least 0; None where the header does not tell.
+        filter: name of the filter; several wheels are joined by `+`.
+        object: name of the target.
+        telescope: name of the telescope.
+        instrument: name of the camera.
     """
 
     height: int
@@ -58,167 +59,176 @@ class FrameInfo:
     instrument: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """JSON primitives; `from_json` restores an equal object."""
-        return {**dataclasses.asdict(self), "time": self.time and self.time.isoformat()}
+        """The facts as JSON primitives, the time in ISO 8601."""
+        return {**asdict(self), "time": self.time.isoformat() if self.time else None}
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> FrameInfo:
-        """Restore what `to_json` gave."""
-        stamp = data["time"]
-        return cls(**{**data, "time": stamp and datetime.fromisoformat(stamp)})
+    def from_json(cls, facts: Mapping[str, Any]) -> FrameInfo:
+        """The exact inverse of `to_json`; keys that are not known are left out."""
+        known = {field.name: facts[field.name] for field in fields(cls) if field.name in facts}
+        if known.get("time") is not None:
+            known["time"] = datetime.fromisoformat(known["time"])
+        return cls(**known)
 
 
 def parse_header(header: Mapping[str, Any], shape: tuple[int, int]) -> FrameInfo:
-    """Collect the header facts; what cannot be read counts as absent.
+    """Read the facts from a header; what is absent or beyond understanding becomes None.
 
-    The time is the first of DATE-AVG, DATE-OBS (with a clock key where it has no time of
-    day), MJD-AVG, MJD-OBS, MJD, JD and DATE-BEG that can be read; half the exposure is added
-    to those that mean its start.
+    The time is the first that can be read of DATE-AVG, DATE-OBS (with a time-of-day key where
+    it has none), MJD-AVG, MJD-OBS or MJD, JD, DATE-BEG. Those that mark the start are moved
+    by half the exposure. TIMESYS is not applied: it moves a night by about a minute as a whole.
 
     Args:
-        header: FITS header or any mapping of upper-case keywords.
+        header: keyword to value: a dict, or an astropy Header, also a damaged one.
         shape: (height, width) of the image, px.
+
+    Returns:
+        The facts; never raises because of a card's content.
     """
-    exposure = _exposure(header)
+    exposure = next(filter(_is_exposure, map(_seconds, _values(header, *_EXPOSURE_KEYS))), None)
     return FrameInfo(
-        height=shape[0],
-        width=shape[1],
+        height=int(shape[0]),
+        width=int(shape[1]),
         time=_mid_time(header, exposure),
         exposure_s=exposure,
-        filter=_first_text(header, _FILTER_KEYS),
-        object=_first_text(header, ("OBJECT",)),
-        telescope=_first_text(header, ("TELESCOP",)),
-        instrument=_first_text(header, ("INSTRUME",)),
+        filter=_text(header, *_FILTER_KEYS) or _wheels(header),
+        object=_text(header, "OBJECT"),
+        telescope=_text(header, "TELESCOP"),
+        instrument=_text(header, "INSTRUME"),
     )
 
 
-def _value(header: Mapping[str, Any], key: str) -> Any:
-    """Value of a card, None if it is absent, undefined or beyond parsing."""
-    try:
-        value = header.get(key)
-    except (VerifyError, ValueError, KeyError):
-        return None
-    return value if isinstance(value, str | int | float) and not isinstance(value, bool) else None
+def _values(header: Mapping[str, Any], *keys: str) -> Iterator[Any]:
+    """Usable values of the keys in turn, each also spelt with `_` for `-`."""
+    for key in dict.fromkeys(spelt for name in keys for spelt in (name, name.replace("-", "_"))):
+        try:
+            value = header.get(key)
+        except (VerifyError, ValueError, UnicodeError):
+            continue  # one broken card must not cost the others
+        if isinstance(value, str):
+            value = value.strip()
+        if value != "" and isinstance(value, str | int | float) and not isinstance(value, bool):
+            yield value
 
 
-def _first_text(header: Mapping[str, Any], keys: tuple[str, ...]) -> str | None:
-    texts = (str(_value(header, key) or "").strip() for key in keys)
-    return next((text for text in texts if text), None)
+def _text(header: Mapping[str, Any], *keys: str) -> str | None:
+    return next((str(value) for value in _values(header, *keys)), None)
 
 
-def _number(value: Any) -> float | None:
-    """A finite number, also from text with a unit behind it."""
+def _wheels(header: Mapping[str, Any]) -> str | None:
+    """The filters of several wheels, empty slots left out unless all are empty."""
+    names = [str(value) for value in _values(header, *_WHEEL_KEYS)]
+    filled = [name for name in names if name.casefold() not in _EMPTY_SLOTS]
+    return "+".join(filled) or next(iter(names), None)
+
+
+def _seconds(value: object) -> float:
     if isinstance(value, str):
-        match = re.match(r"\s*([+-]?\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)", value)
-        value = float(match[1]) if match else None
-    return float(value) if value is not None and math.isfinite(value) else None
+        match = _SECONDS.fullmatch(value)
+        value = re.sub("[dD]", "e", match[1]) if match else math.nan
+    try:
+        return float(value)  # type: ignore[arg-type]  # str or number, by _values
+    except (ValueError, OverflowError):
+        return math.nan
 
 
-def _exposure(header: Mapping[str, Any]) -> float | None:
-    numbers = (_number(_value(header, key)) for key in _EXPOSURE_KEYS)
-    return next((number for number in numbers if number is not None and number >= 0), None)
+def _is_exposure(seconds: float) -> bool:
+    return math.isfinite(seconds) and seconds >= 0
 
 
-def _mid_time(header: Mapping[str, Any], exposure_s: float | None) -> datetime | None:
-    for stamp, is_start in _times(header):
-        if stamp is not None:
-            half = timedelta(seconds=(exposure_s or 0.0) / 2 if is_start else 0.0)
-            try:
-                return stamp + half
-            except OverflowError:
-                continue
+def _mid_time(header: Mapping[str, Any], exposure: float | None) -> datetime | None:
+    sources = (
+        (_stamp(header, "DATE-AVG"), True),
+        (_observed(header), False),
+        (_from_mjd(header, 0.0, "MJD-AVG"), True),
+        (_from_mjd(header, 0.0, "MJD-OBS", "MJD"), False),
+        (_from_mjd(header, _JD_OF_MJD_ZERO, "JD", "JD-OBS"), False),
+        (_stamp(header, "DATE-BEG"), False),
+    )
+    time, is_middle = next(((t, mid) for t, mid in sources if t is not None), (None, True))
+    if time is None or is_middle or exposure is None:
+        return time
+    try:
+        return time + timedelta(seconds=exposure / 2)
+    except OverflowError:
+        return time
+
+
+def _stamp(header: Mapping[str, Any], key: str) -> datetime | None:
+    """A date with a time of day, both in one card."""
+    for value in _values(header, key):
+        day, clock = _read_stamp(value)
+        if day is not None and clock is not None:
+            return _add(day, clock)
     return None
 
 
-def _times(header: Mapping[str, Any]) -> Iterator[tuple[datetime | None, bool]]:
-    """Candidates in order of trust, each with whether it means the start of the exposure."""
-    yield _full_stamp(_value(header, "DATE-AVG")), False
-    yield _date_obs(header), True
-    yield _days(_value(header, "MJD-AVG"), 0.0), False
-    yield _days(_value(header, "MJD-OBS"), 0.0), True
-    yield _days(_value(header, "MJD"), 0.0), True
-    yield _days(_value(header, "JD"), _JD_OF_MJD_EPOCH), True
-    yield _full_stamp(_value(header, "DATE-BEG")), True
+def _observed(header: Mapping[str, Any]) -> datetime | None:
+    """Start by DATE-OBS, completed by a key that holds the time of day.
+
+    Midnight sharp counts as no time of day where another key knows better: some programs
+    write the date that way.
+    """
+    stamps = [_read_stamp(value) for value in _values(header, "DATE-OBS")]
+    day, clock = next(((d, c) for d, c in stamps if d is not None), (None, None))
+    if day is not None and clock not in (None, _MIDNIGHT):
+        return _add(day, clock)
+    for value in _values(header, *_TIME_KEYS):
+        whole_day, whole_clock = _read_stamp(value)
+        if whole_day is not None and whole_clock is not None:
+            return _add(whole_day, whole_clock)
+        match = _TIME_OF_DAY.fullmatch(str(value))
+        other = _read_clock(match) if match else None
+        if day is not None and other is not None:
+            return _add(day, other)
+    return _add(day, clock)
 
 
-def _date_obs(header: Mapping[str, Any]) -> datetime | None:
-    """DATE-OBS, completed by a clock key where it has no time of day or a midnight."""
-    text = _value(header, "DATE-OBS")
-    stamp = _full_stamp(text)
-    if stamp is not None and stamp.time() != time(0):
-        return stamp
-    day = _day(text)
-    for key in _CLOCK_KEYS:
-        clock = _value(header, key)
-        full = _full_stamp(clock)  # some write the whole date here
-        if full is not None:
-            return full
-        offset = _clock(str(clock)) if clock is not None else None
-        if day is not None and offset is not None:
-            return datetime.combine(day[0], time(0), UTC) + offset
-    return stamp
+def _from_mjd(header: Mapping[str, Any], zero: float, *keys: str) -> datetime | None:
+    for value in _values(header, *keys):
+        mjd = _seconds(value) - zero
+        if _MJD_RANGE[0] < mjd < _MJD_RANGE[1]:
+            return _MJD_ZERO + timedelta(days=mjd)
+    return None
 
 
-def _full_stamp(value: Any) -> datetime | None:
-    """A date with a time of day, in UTC; None without a time of day."""
-    found = _day(value)
-    if found is None:
+def _read_stamp(value: object) -> tuple[datetime | None, timedelta | None]:
+    """Day (00:00 UTC) and time since then; None for what is not there or not valid."""
+    for pattern in _STAMPS:
+        if match := pattern.fullmatch(str(value)):
+            year = int(match["y"]) + (1900 if len(match["y"]) == 2 else 0)
+            try:
+                day = datetime(year, int(match["m"]), int(match["d"]), tzinfo=UTC)
+            except ValueError:
+                return None, None
+            return day, _read_clock(match)
+    return None, None
+
+
+def _read_clock(match: re.Match[str]) -> timedelta | None:
+    """Time of day in UTC since 00:00; an offset from UTC may move it to another day."""
+    if match["h"] is None:
         return None
-    day, rest = found
-    rest = rest.strip()
-    clock_text = rest[1:] if rest[:1] in ("T", "t") else rest
-    offset = _clock(clock_text)
-    if offset is None:
+    hours, minutes, seconds = int(match["h"]), int(match["min"]), float(match["s"] or 0)
+    clock = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    # 60 s is a leap second, 24:00:00 the end of the day; both are written in earnest.
+    if minutes > 59 or seconds >= 61 or clock > timedelta(days=1, seconds=1):
         return None
-    zone = _zone(clock_text)
+    return clock - _offset(match["zone"])
+
+
+def _offset(zone: str | None) -> timedelta:
+    if not zone or zone[0] not in "+-":
+        return timedelta()
+    digits = zone[1:].replace(":", "")
+    offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:]))
+    return offset if zone[0] == "+" else -offset
+
+
+def _add(day: datetime | None, clock: timedelta | None) -> datetime | None:
+    if day is None or clock is None:
+        return None
     try:
-        return (datetime.combine(day, time(0), UTC) + offset) - zone
+        return day + clock
     except OverflowError:
         return None
-
-
-def _day(value: Any) -> tuple[date, str] | None:
-    """The date that a text begins with, and the rest of the text."""
-    text = str(value).strip() if value is not None else ""
-    forms: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], tuple[int, int, int]]], ...] = (
-        (_ISO_DAY, lambda m: (int(m[1]), int(m[2]), int(m[3]))),
-        (_OLD_DAY, lambda m: (1900 + int(m[3]), int(m[2]), int(m[1]))),
-    )
-    for pattern, order in forms:
-        match = pattern.match(text)
-        if match:
-            try:
-                return date(*order(match)), text[match.end() :]
-            except ValueError:
-                return None
-    return None
-
-
-def _clock(text: str) -> timedelta | None:
-    """Time since midnight; 24:00:00 and a sixtieth second are valid."""
-    match = _CLOCK.match(text.strip())
-    if match is None:
-        return None
-    hours, minutes, seconds = int(match[1]), int(match[2]), int(match[3] or 0)
-    if hours > 24 or minutes > 59 or seconds > 60:
-        return None
-    fraction = float(f"0.{match[4]}") if match[4] else 0.0
-    return timedelta(hours=hours, minutes=minutes, seconds=seconds + fraction)
-
-
-def _zone(clock_text: str) -> timedelta:
-    """Offset from UTC behind a time of day; zero where none is given."""
-    match = _CLOCK.match(clock_text)
-    zone = _ZONE.match(clock_text[match.end() :]) if match else None
-    if zone is None or zone[2] is None:
-        return timedelta(0)
-    size = timedelta(hours=int(zone[3]), minutes=int(zone[4]))
-    return -size if zone[2] == "-" else size
-
-
-def _days(value: Any, origin: float) -> datetime | None:
-    """A (modified) Julian date; numbers that cannot be one count as absent."""
-    number = _number(value)
-    if number is None or not 0 < number - origin < 200_000:
-        return None
-    return MJD_EPOCH + timedelta(days=number - origin)

@@ -1,11 +1,11 @@
-"""Label tables: what an observer said about which file."""
+"""Label tables: CSV files written by people and programs, matched to the files they mean."""
 
 from __future__ import annotations
 
 import csv
+import io
 import logging
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -13,21 +13,27 @@ from typing import NamedTuple
 import pandas as pd
 
 from nightsift.errors import NightsiftError
-from nightsift.fits.reader import COMPRESSED_SUFFIXES
+from nightsift.fits.names import FileIndex
+from nightsift.fits.nights import natural_key, walk_files
 
 log = logging.getLogger(__name__)
 
 FILE_COLUMNS = ("file", "filename", "path", "image", "fname")
 LABEL_COLUMNS = ("label", "class", "target", "y")
-VALUES = {
-    **dict.fromkeys(("bad", "1", "1.0", "true", "yes"), 1),
-    **dict.fromkeys(("good", "0", "0.0", "false", "no"), 0),
-}
+_BAD = {"bad", "1", "1.0", "true", "yes"}
+_GOOD = {"good", "0", "0.0", "false", "no"}
 
 
-@dataclass(frozen=True)
+@dataclass
 class LabelTable:
-    """One CSV of labels; `rows` hold every cell as text, exactly as in the file."""
+    """A label CSV as it stands.
+
+    Attributes:
+        path: where it was read from.
+        rows: all columns and rows in order, every cell the string that the file holds.
+        file_column: the column that names the frame.
+        label_column: the column that holds the label.
+    """
 
     path: Path
     rows: pd.DataFrame
@@ -36,13 +42,13 @@ class LabelTable:
 
 
 class LabelMatch(NamedTuple):
-    """Labels found for files.
+    """Which label belongs to which file.
 
     Attributes:
-        labels: 1 bad, 0 good; unlabelled files are absent.
-        extras: the other cells of the row of a file, notes included.
-        unmatched_rows: `table: name` of rows that belong to no file.
-        unlabelled: files without a label.
+        labels: 1 bad, 0 good; labelled files only.
+        extras: the other columns of a matched file's row, notes included.
+        unmatched_rows: `table: name` of rows that mean none of the files.
+        unlabelled: files without a label, in the order given.
     """
 
     labels: dict[Path, int]
@@ -52,162 +58,129 @@ class LabelMatch(NamedTuple):
 
 
 def parse_label(text: str) -> int | None:
-    """1 for bad/1/true/yes, 0 for good/0/false/no in any case, None for anything else."""
-    return VALUES.get(text.strip().casefold())
+    """1 for bad, 0 for good (also 1/0, true/false, yes/no); None for anything else."""
+    word = text.strip().casefold()
+    if word in _BAD:
+        return 1
+    return 0 if word in _GOOD else None
 
 
 def label_from_name(path: Path) -> int:
-    """The old rule: 1 if "bad" stands anywhere in the file name, else 0."""
+    """1 if the file name contains "bad" in any case, else 0."""
     return int("bad" in path.name.casefold())
 
 
 def find_label_csvs(folder: Path) -> list[Path]:
-    """Every `*labels*.csv` in a folder and below it, backups and hidden files left out."""
-    return sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() == ".csv"
-        and "labels" in path.name.lower()
-        and ".bak" not in path.name.lower()
-        and not path.name.startswith(".")
-        and path.is_file()
-    )
+    """Every `*labels*.csv` in the folder and below, but for hidden files and backups."""
+    if not folder.is_dir():
+        return []
+    found = [path for path in walk_files(folder) if _is_label_csv(path.name.casefold())]
+    return sorted(found, key=lambda path: [natural_key(part) for part in path.parts])
 
 
 def read_label_csv(path: Path) -> LabelTable:
-    """Read a label table separated by comma, semicolon or tab.
+    """Read a label table separated by comma, semicolon or tab, in UTF-8 or Latin-1.
 
     Raises:
-        NightsiftError: no such file, empty, ragged, or without a file or a label column.
+        NightsiftError: it cannot be read, is empty, has a row with more or fewer cells than
+            the heading, or lacks the column of files or of labels.
     """
-    if not path.is_file():
-        raise NightsiftError(f"{path}: no such label table")
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise NightsiftError(f"{path}: cannot read the label table: {error.strerror}") from error
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("latin-1")
-    first = next(iter(text.splitlines()), "")
-    separator = max(",;\t", key=first.count)
-    lines = list(csv.reader(text.splitlines(keepends=True), delimiter=separator))
-    if not lines:
-        raise NightsiftError(f"{path}: empty, expected columns such as file,label")
-    header = [name.strip() for name in lines[0]]
-    file_column = _column(path, header, FILE_COLUMNS)
-    label_column = _column(path, header, LABEL_COLUMNS)
-    rows = []
-    for number, cells in enumerate(lines[1:], start=2):
-        if len(cells) > len(header) and any(cells[len(header) :]):
-            raise NightsiftError(
-                f"{path} line {number}: {len(cells)} cells under {len(header)} columns; "
-                "quote cells that hold a separator"
-            )
-        if any(cells):
-            rows.append((cells + [""] * len(header))[: len(header)])
+    heading = next((line for line in text.splitlines() if line.strip()), None)
+    if heading is None:
+        raise NightsiftError(f"{path}: the label table is empty; expected a line of column names")
+    columns, *rows = _cells(path, text, max(",;\t", key=heading.count))
+    if len(set(columns)) < len(columns):
+        raise NightsiftError(f"{path}: two columns have the same name: {', '.join(columns)}")
+    frame = pd.DataFrame(rows, columns=columns, dtype=str)
     return LabelTable(
-        path, pd.DataFrame(rows, columns=header, dtype=str), file_column, label_column
-    )
-
-
-def _column(path: Path, header: Sequence[str], wanted: Sequence[str]) -> str:
-    lower = {name.casefold(): name for name in reversed(header)}
-    for name in wanted:
-        if name in lower:
-            return lower[name]
-    raise NightsiftError(
-        f"{path}: expected a column called {' or '.join(wanted)}, found {', '.join(header)}"
+        path, frame, _column(path, columns, FILE_COLUMNS), _column(path, columns, LABEL_COLUMNS)
     )
 
 
 def match_labels(tables: Sequence[LabelTable], files: Sequence[Path]) -> LabelMatch:
-    """Give each row of each table to its file.
+    """Find the file that each row means.
 
-    A row belongs to the file of its path (absolute, or relative to the table's folder or the
-    working directory), else to the file of its name in the table's folder, else below it,
-    else to the only file of that name. Paths are compared, never opened.
-
-    Args:
-        tables: in order of trust; an earlier table wins, and any label wins over none.
-        files: the frames.
+    A row means the file at its path (absolute, or relative to the table or to the working
+    directory), else the one of that name beside or below the table, else the only one of
+    that name. A row with a folder in it, unless it means a file beside the table, is matched
+    by name only to files in a folder of that name. `x.fits` also means `x.fits.gz`,
+    `.bz2` or `.fz` where nothing has the name itself. Of several tables the earlier one wins;
+    no label never overrules a label.
 
     Raises:
-        NightsiftError: a row that fits several files, or two contradicting rows in one table.
+        NightsiftError: a row could mean several files, or a table contradicts itself.
     """
-    index = _FileIndex(files)
-    labels: dict[Path, int] = {}
-    extras: dict[Path, dict[str, str]] = {}
-    unmatched: list[str] = []
-    overruled = 0
+    index = FileIndex(files)
+    match = LabelMatch({}, {}, [], [])
     for table in tables:
-        own: dict[Path, int] = {}
-        for row in table.rows.to_dict("records"):
-            name = str(row[table.file_column]).strip()
-            path = index.find(name, table.path)
-            if path is None:
-                unmatched.append(f"{table.path.name}: {name}")
+        own = _match_table(table, index, match)
+        differing = sum(match.labels.get(path, label) != label for path, label in own.items())
+        if differing:
+            log.warning("%s: %d labels differ from an earlier table", table.path, differing)
+        match.labels.update({p: label for p, label in own.items() if p not in match.labels})
+    match.unlabelled.extend(path for path in files if path not in match.labels)
+    return match
+
+
+def _match_table(table: LabelTable, index: FileIndex, match: LabelMatch) -> dict[Path, int]:
+    """Labels of one table; its other columns and strays go into `match`."""
+    labels: dict[Path, int] = {}
+    texts: dict[Path, str] = {}
+    for row in table.rows.to_dict("records"):
+        cells = {str(key): str(value) for key, value in row.items()}
+        name, text = cells.pop(table.file_column).strip(), cells.pop(table.label_column)
+        paths = index.find(name, table.path) if name else []
+        if not paths:
+            match.unmatched_rows.append(f"{table.path.name}: {name or '(no file name)'}")
+        label = parse_label(text)
+        for path in paths:
+            match.extras[path] = {**cells, **match.extras.get(path, {})}
+            if label is None:
                 continue
-            label = parse_label(str(row[table.label_column]))
-            if label is not None and own.setdefault(path, label) != label:
-                raise NightsiftError(f"{table.path}: {name} is labelled both good and bad")
-            taken = {table.file_column, table.label_column}
-            extras.setdefault(path, {}).update(_others(row, taken, extras.get(path, {})))
-        overruled += sum(labels.get(path, label) != label for path, label in own.items())
-        labels = {**own, **labels}
-    if overruled:
-        log.warning("%d labels contradict an earlier table, which is believed", overruled)
-    unlabelled = [path for path in files if path not in labels]
-    return LabelMatch(labels, extras, unmatched, unlabelled)
+            if labels.setdefault(path, label) != label:
+                values = f"{texts[path].strip()} and {text.strip()}"
+                raise NightsiftError(f"{table.path}: {path} is labelled both {values}: keep one")
+            texts.setdefault(path, text)
+    return labels
 
 
-def _others(
-    row: Mapping[object, object], taken: set[str], known: Mapping[str, str]
-) -> dict[str, str]:
-    return {
-        str(key): str(value)
-        for key, value in row.items()
-        if key not in taken and (value or key not in known)
-    }
+def _is_label_csv(name: str) -> bool:
+    wanted = "labels" in name and name.endswith(".csv")
+    return wanted and ".bak" not in name and not name.startswith(".")
 
 
-class _FileIndex:
-    """Looks files up by resolved path and by name."""
-
-    def __init__(self, files: Sequence[Path]) -> None:
-        self.by_path = {path.resolve(): path for path in files}
-        self.by_name: dict[str, list[tuple[Path, Path]]] = defaultdict(list)
-        for resolved, path in self.by_path.items():
-            self.by_name[path.name].append((resolved, path))
-            for suffix in COMPRESSED_SUFFIXES:
-                if path.name.lower().endswith(suffix):
-                    # A table written before the files were compressed still fits them.
-                    plain = path.name[: -len(suffix)]
-                    self.by_name[f"{plain}\0"].append((resolved, path))
-
-    def find(self, name: str, table: Path) -> Path | None:
-        """The file that `name` in `table` means, or None."""
-        if not name or "\0" in name:
-            return None
-        for spelling in dict.fromkeys((name, name.replace("\\", "/"))):
-            for candidate in (table.parent / spelling, Path(spelling)):
-                try:
-                    found = self.by_path.get(candidate.resolve())
-                except (OSError, RuntimeError):
-                    continue
-                if found is not None:
-                    return found
-        base = name.replace("\\", "/").rsplit("/", 1)[-1]
-        return self._by_name(base, name, table) or self._by_name(f"{base}\0", name, table)
-
-    def _by_name(self, base: str, name: str, table: Path) -> Path | None:
-        candidates = self.by_name.get(base, [])
-        folder = table.resolve().parent
-        beside = [path for resolved, path in candidates if resolved.parent == folder]
-        below = [path for resolved, path in candidates if resolved.is_relative_to(folder)]
-        for group in (beside, below, [path for _, path in candidates]):
-            if len(group) == 1:
-                return group[0]
-            if len(group) > 1:
+def _cells(path: Path, text: str, delimiter: str) -> list[list[str]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    rows: list[list[str]] = []
+    try:
+        for row in reader:
+            if not row:
+                continue
+            if rows and len(row) != len(rows[0]):
                 raise NightsiftError(
-                    f"{table}: {name} may be {group[0]} or {group[1]}; give the path"
+                    f"{path}, line {reader.line_num}: expected {len(rows[0])} cells, found "
+                    f"{len(row)}; put quotes around text that holds a separator"
                 )
-        return None
+            rows.append(row)
+    except csv.Error as error:
+        raise NightsiftError(f"{path}, line {reader.line_num}: {error}") from error
+    return rows
+
+
+def _column(path: Path, columns: Sequence[str], known: Sequence[str]) -> str:
+    by_name = {column.strip().casefold(): column for column in reversed(columns)}
+    for name in known:
+        if name in by_name:
+            return by_name[name]
+    raise NightsiftError(
+        f"{path}: expected a column named {', '.join(known[:-1])} or {known[-1]}, "
+        f"found {', '.join(columns)}"
+    )

@@ -1,36 +1,35 @@
-"""Folders to nights: frames of one telescope, target and filter, ordered in time."""
+"""Folders to nights: which files there are, which belong together, and in which order."""
 
 from __future__ import annotations
 
-import itertools
 import logging
-import os
 import re
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 from nightsift.errors import NightsiftError
 from nightsift.fits.header import FrameInfo
-from nightsift.fits.reader import COMPRESSED_SUFFIXES, FITS_SUFFIXES, is_fits_name
+from nightsift.fits.reader import FITS_SUFFIXES, is_fits_name
 
 log = logging.getLogger(__name__)
 
-_LATE = datetime.max.replace(tzinfo=UTC)
+_LATEST = datetime.max.replace(tzinfo=UTC)
+_NaturalKey = tuple[tuple[str | int, ...], str]
 
 
 @dataclass(frozen=True)
 class Night:
-    """Frames of one night.
+    """Frames of one telescope, camera, filter, image size and target in one folder.
 
     Attributes:
-        name: unique among the nights that were grouped together.
-        folder: the folder that holds the files.
-        files: in order of time.
-        infos: header facts of `files`.
-        timed: False where some frame has no time and the order is that of the file names.
+        name: unique among the nights found together.
+        folder: where the files lie.
+        files: in time order, or in natural order of their names where `timed` is False.
+        infos: header facts, one per file.
+        timed: whether every frame has a time.
     """
 
     name: str
@@ -40,120 +39,153 @@ class Night:
     timed: bool
 
 
+def natural_key(name: str) -> _NaturalKey:
+    """Sort key under which `f2` comes before `f10`."""
+    parts = re.split(r"(\d+)", name.casefold(), flags=re.ASCII)
+    return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), name
+
+
 def find_files(folder: Path) -> list[Path]:
     """All FITS files of a folder and the folders below it, in natural order.
 
+    Links are followed, each real folder once. Hidden files and folders are left out.
+
     Args:
-        folder: a folder, or a single FITS file.
+        folder: the folder, or a single FITS file.
 
     Raises:
-        NightsiftError: no such folder, or no FITS file in it.
+        NightsiftError: there is no such folder, or no FITS file in it.
     """
-    if folder.is_file() and is_fits_name(folder):
-        return [folder]
+    if folder.is_file():
+        if is_fits_name(folder):
+            return [folder]
+        raise NightsiftError(f"{folder} is no FITS file (known: {', '.join(FITS_SUFFIXES)})")
     if not folder.is_dir():
-        raise NightsiftError(f"{folder}: no such folder of frames")
-    files: list[Path] = []
-    seen: set[Path] = set()
-    for where, folders, names in os.walk(folder, followlinks=True):
-        real = Path(where).resolve()
-        if real in seen:  # a link that leads back up
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        paths = (Path(where) / name for name in names)
-        files += [path for path in paths if is_fits_name(path) and not path.is_dir()]
+        raise NightsiftError(f"{folder} does not exist: give a folder of FITS files")
+    files = [file for file in walk_files(folder) if is_fits_name(file)]
     if not files:
-        wanted = ", ".join(FITS_SUFFIXES)
-        packed = ", ".join(COMPRESSED_SUFFIXES)
-        raise NightsiftError(f"no FITS files in {folder} (looked for {wanted}, also {packed})")
-    return sorted(files, key=_natural_path)
+        kinds = ", ".join(FITS_SUFFIXES)
+        raise NightsiftError(f"no FITS files in {folder} or below (looked for {kinds})")
+    return sorted(files, key=lambda file: (_folder_key(file.parent), natural_key(file.name)))
+
+
+def walk_files(root: Path) -> Iterator[Path]:
+    """Everything but folders in `root` and below, each real folder once.
+
+    Hidden folders are left out. Linked folders come last, so that a folder is met under its
+    own name where it has one below `root`; a link that leads nowhere is given like a file.
+    """
+    seen: set[Path] = set()
+    real, linked = [root], list[Path]()
+    while real or linked:
+        folder = real.pop() if real else linked.pop()
+        if (target := folder.resolve()) in seen:
+            continue
+        seen.add(target)
+        for entry in _entries(folder):
+            if not entry.is_dir():
+                yield entry
+            elif not entry.name.startswith("."):
+                (linked if entry.is_symlink() else real).append(entry)
 
 
 def group_nights(infos: Mapping[Path, FrameInfo], *, max_gap_h: float = 4.0) -> list[Night]:
-    """Group the frames of each folder into nights.
-
-    A night is split where telescope, camera, filter, image size or object differs, or a gap
-    of more than `max_gap_h` hours opens. Where a frame has no time, its group keeps the
-    natural order of the file names, and a warning says so.
+    """Sort frames into nights; the result does not depend on the order of `infos`.
 
     Args:
-        infos: header facts of each file.
-        max_gap_h: longest gap between consecutive mid-exposures, hours.
+        infos: file to header facts.
+        max_gap_h: a longer pause between two frames begins another night, hours.
 
     Returns:
-        Nights by folder, then by time, untimed ones last; the same for any order of `infos`.
+        Nights by folder and, within a folder, by time, those without times last.
     """
-    groups: dict[tuple[Path, tuple[object, ...]], list[Path]] = defaultdict(list)
-    for path in sorted(infos, key=_natural_path):
-        groups[path.parent, _setup(infos[path])].append(path)
-    by_folder: dict[Path, list[tuple[list[Path], bool]]] = defaultdict(list)
-    for (folder, _), files in groups.items():
-        by_folder[folder] += _in_time_order(files, infos, max_gap_h)
-    names = _unique_names(list(by_folder))
-    nights = []
-    for folder, parts in by_folder.items():
-        parts.sort(key=lambda part: infos[part[0][0]].time or _LATE)
-        parts.sort(key=lambda part: not part[1])
-        for number, (files, timed) in enumerate(parts):
-            name = names[folder] if len(parts) == 1 else f"{names[folder]}#{number + 1}"
-            facts = tuple(infos[path] for path in files)
-            nights.append(Night(name, folder, tuple(files), facts, timed))
+    by_folder: dict[Path, list[Path]] = {}
+    for path in sorted(infos, key=lambda path: (_folder_key(path.parent), natural_key(path.name))):
+        by_folder.setdefault(_lexical(path.parent), []).append(path)
+    nights: list[Night] = []
+    for name, files in zip(_unique_names(list(by_folder)), by_folder.values(), strict=True):
+        runs = sorted(_runs(files, infos, max_gap_h), key=lambda run: _run_key(run, infos))
+        for number, run in enumerate(runs, start=1):
+            facts = tuple(infos[path] for path in run)
+            full_name = name if len(runs) == 1 else f"{name}#{number}"
+            timed = all(info.time is not None for info in facts)
+            nights.append(Night(full_name, run[0].parent, tuple(run), facts, timed))
     return nights
 
 
-def _setup(info: FrameInfo) -> tuple[object, ...]:
-    """What must stay the same throughout a night; spelling does not matter."""
-    texts = (info.telescope, info.instrument, info.filter, info.object)
-    plain = tuple(text and re.sub(r"[\s_-]+", "", text).casefold() for text in texts)
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir(), key=lambda entry: natural_key(entry.name), reverse=True)
+    except OSError as error:
+        log.warning("cannot look into %s: %s", folder, error.strerror)
+        return []
+
+
+def _folder_key(folder: Path) -> tuple[_NaturalKey, ...]:
+    return tuple(natural_key(part) for part in folder.parts)
+
+
+def _runs(
+    files: Iterable[Path], infos: Mapping[Path, FrameInfo], max_gap_h: float
+) -> Iterator[list[Path]]:
+    """The nights of one folder, whose files come in natural order."""
+    groups: dict[tuple[object, ...], list[Path]] = {}
+    for path in files:
+        groups.setdefault(_set_up(infos[path]), []).append(path)
+    for members in groups.values():
+        if untimed := sum(infos[path].time is None for path in members):
+            folder = members[0].parent
+            log.warning(
+                "%s: %d of %d frames have no time; the order of file names is used",
+                *(folder, untimed, len(members)),
+            )
+            yield members
+        else:
+            yield from _split_at_gaps(
+                sorted(members, key=lambda p: _time(infos[p])), infos, max_gap_h
+            )
+
+
+def _split_at_gaps(
+    ordered: Sequence[Path], infos: Mapping[Path, FrameInfo], max_gap_h: float
+) -> Iterator[list[Path]]:
+    run = [ordered[0]]
+    for before, path in pairwise(ordered):
+        gap = _time(infos[path]) - _time(infos[before])
+        if gap.total_seconds() > max_gap_h * 3600:
+            yield run
+            run = []
+        run.append(path)
+    yield run
+
+
+def _time(info: FrameInfo) -> datetime:
+    return info.time or _LATEST
+
+
+def _run_key(run: Sequence[Path], infos: Mapping[Path, FrameInfo]) -> tuple[object, ...]:
+    times = [_time(infos[path]) for path in run]
+    return _LATEST in times, times[0], natural_key(run[0].name)
+
+
+def _set_up(info: FrameInfo) -> tuple[object, ...]:
+    names = (info.telescope, info.instrument, info.filter, info.object)
+    plain = (re.sub(r"[\s_-]+", "", name).casefold() if name else None for name in names)
     return (*plain, info.height, info.width)
 
 
-def _in_time_order(
-    files: list[Path], infos: Mapping[Path, FrameInfo], max_gap_h: float
-) -> list[tuple[list[Path], bool]]:
-    times = {path: infos[path].time for path in files}
-    known = {path: time for path, time in times.items() if time is not None}
-    if len(known) < len(files):
-        log.warning(
-            "%s: %d of %d frames have no time in their header; ordered by file name",
-            files[0].parent,
-            len(files) - len(known),
-            len(files),
-        )
-        return [(files, False)]
-    files = sorted(files, key=lambda path: known[path])
-    gap = timedelta(hours=max_gap_h)
-    cuts = [
-        i + 1 for i, (a, b) in enumerate(itertools.pairwise(files)) if known[b] - known[a] > gap
-    ]
-    edges = [0, *cuts, len(files)]
-    return [(files[start:stop], True) for start, stop in itertools.pairwise(edges)]
+def _lexical(folder: Path) -> Path:
+    """The absolute path, links kept: people know a linked folder by the link's name."""
+    return folder.resolve() if ".." in folder.parts else folder.absolute()
 
 
-def _unique_names(folders: Sequence[Path]) -> dict[Path, str]:
-    """Folder names, with as many parents in front as it takes to tell them apart."""
-    parts = {folder: folder.resolve().parts for folder in folders}
-    depth = dict.fromkeys(folders, 1)
-    while True:
-        names = {folder: "/".join(parts[folder][-depth[folder] :]) for folder in folders}
-        taken: dict[str, list[Path]] = defaultdict(list)
-        for folder, name in names.items():
-            taken[name].append(folder)
-        clashes = [f for same in taken.values() if len(same) > 1 for f in same]
-        longer = [folder for folder in clashes if depth[folder] < len(parts[folder])]
-        if not longer:
-            return names
-        for folder in longer:
-            depth[folder] += 1
-
-
-def _natural_path(path: Path) -> tuple[object, ...]:
-    return (natural_key(str(path.parent)), natural_key(path.name))
-
-
-def natural_key(text: str) -> tuple[tuple[int, int, str], ...]:
-    """Sorting key under which `f2` stands before `f10`."""
-    parts = re.split(r"(\d+)", text)
-    return tuple((1, int(p), p) if p.isdecimal() else (0, 0, p.casefold()) for p in parts)
+def _unique_names(folders: Sequence[Path]) -> list[str]:
+    """The last part of each path, with as many parents in front as make it unique."""
+    names = []
+    for folder in folders:
+        others = [other.parts for other in folders if other != folder]
+        depth = 1
+        while any(other[-depth:] == folder.parts[-depth:] for other in others):
+            depth += 1
+        names.append("/".join(folder.parts[-depth:]).replace("//", "/"))
+    return names

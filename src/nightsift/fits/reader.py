@@ -1,219 +1,235 @@
-"""One FITS file to one frame, or the reason why not."""
+"""One FITS file to one frame: pixels without surprises, and the facts of its header."""
 
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
-import io
-import logging
+import math
 import re
-import warnings
+import stat
 import zlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from astropy.io import fits
-from astropy.io.fits.verify import VerifyWarning
-from astropy.utils.exceptions import AstropyUserWarning
 
 from nightsift.errors import NightsiftError
+from nightsift.fits.hdus import BLOCK, Hdu, Value, axes, walk_hdus
 from nightsift.fits.header import FrameInfo, parse_header
 
-log = logging.getLogger(__name__)
+Pixels = npt.NDArray[Any]
 
-FITS_SUFFIXES = (".fits", ".fit", ".fts")
-COMPRESSED_SUFFIXES = (".gz", ".bz2", ".fz")
-MIN_SIDE_PX = 16
-# Larger than any camera; a header that claims more is damaged, not big.
-MAX_PIXELS = 1 << 30
+_IMAGE_SUFFIXES = (".fits", ".fit", ".fts")
+PACKED_SUFFIXES = (".gz", ".bz2", ".fz")
+FITS_SUFFIXES = _IMAGE_SUFFIXES + tuple(a + b for a in _IMAGE_SUFFIXES for b in PACKED_SUFFIXES)
 
-# Reading runs in threads, where warnings.catch_warnings is not safe: astropy's remarks on
-# sloppy headers are silenced once; what matters of them becomes an UnreadableFrame.
-for _category in (VerifyWarning, AstropyUserWarning):
-    warnings.filterwarnings("ignore", category=_category, module=r"astropy\.io\.fits")
+MIN_SIDE = 16
+_OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open}
+# No scheme packs a frame better than this; a header that claims more pixels lies, and memory
+# is not set aside for it.
+_MAX_PACKING = 50_000
+# What astropy needs to unpack the tiles; other cards could only make it warn.
+_TILE_CARD = re.compile(
+    rb"(XTENSION|BITPIX|NAXIS\d*|PCOUNT|GCOUNT|TFIELDS|THEAP|"
+    rb"T(TYPE|FORM|SCAL|ZERO|NULL|DIM)\d+|Z[A-Z]+\d*)\s*$"
+)
+_REASONS = {
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.ENOENT: "no such file",
+    errno.EISDIR: "a folder, not a file",
+}
 
 
 class UnreadableFrame(NightsiftError):
-    """A file that is no frame; the message is the reason alone, in one line."""
+    """A file that holds no usable frame; its text is the reason alone, in one short line."""
 
 
 class Frame(NamedTuple):
     """Pixels and header facts of one file.
 
-    `pixels` is (H, W), C-contiguous in native byte order: int16 or uint16 where the file holds
-    such integers and nothing is masked, else float32. Masked, blank and non-finite pixels hold
-    the median of the others.
+    Attributes:
+        pixels: (H, W), C-contiguous, native byte order, all finite. int16 or uint16 where the
+            file holds such integers and none is blank, float32 otherwise.
+        info: what the header tells.
     """
 
-    pixels: npt.NDArray[Any]
+    pixels: Pixels
     info: FrameInfo
 
 
 def is_fits_name(path: Path) -> bool:
-    """Whether the name looks like a FITS file, in any case, compressed or not."""
-    name = path.name.lower()
-    for suffix in COMPRESSED_SUFFIXES:
-        name = name.removesuffix(suffix)
-    return name.endswith(FITS_SUFFIXES) and not name.startswith(".")
+    """Whether the name is that of a FITS file; hidden files (`.x`, `._x`) are not frames."""
+    return path.name.lower().endswith(FITS_SUFFIXES) and not path.name.startswith(".")
 
 
 def read_frame(path: Path) -> Frame:
-    """Read the first 2-D image of a file; of a cube the first plane.
+    """Read the first 2-D image of at least 16x16 px.
+
+    Of a cube it is the first plane along the leading axes. Packed files are known by their
+    content, not their name. Header facts come from the image's own header and, for keys
+    without a value there, from the primary one. Blank and non-finite pixels are filled with
+    the median of the others. Safe to call in several threads.
 
     Raises:
-        UnreadableFrame: whatever is wrong with the file.
+        UnreadableFrame: there is no such image, whatever the cause.
     """
     try:
-        with fits.open(
-            _checked(path),
-            memmap=False,
-            do_not_scale_image_data=True,
-            ignore_missing_simple=False,
-        ) as hdus:
-            return _first_image(hdus)
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise UnreadableFrame("a folder, not a file" if path.is_dir() else "not a file")
+        with path.open("rb") as plain:
+            opener = _OPENERS.get(plain.read(2))
+            plain.seek(0)
+            if opener is None:
+                return _read(plain, path.stat().st_size)
+            with opener(plain) as stream:
+                return _read(stream, path.stat().st_size * _MAX_PACKING)
     except UnreadableFrame:
         raise
+    except (EOFError, zlib.error) as error:
+        raise UnreadableFrame(f"truncated or damaged: {error}") from error
     except OSError as error:
-        raise UnreadableFrame(_reason(error)) from error
+        reason = _REASONS.get(error.errno or 0) or error.strerror or f"damaged: {error}"
+        raise UnreadableFrame(_one_line(reason)) from error
     except MemoryError as error:
-        raise UnreadableFrame("truncated: the header claims more pixels than memory") from error
-    except Exception as error:
-        # A damaged header makes astropy fail in as many ways as it can be damaged.
-        raise UnreadableFrame(f"damaged: {type(error).__name__}: {_one_line(error)}") from error
+        raise UnreadableFrame("too large for the memory of this machine") from error
+    except ValueError as error:
+        raise UnreadableFrame(_one_line(error)) from error
 
 
-def _checked(path: Path) -> Path | io.BytesIO:
-    """The file itself, or its content where that is compressed as a whole."""
-    if path.is_dir():
-        raise UnreadableFrame("a folder, not a file")
-    with path.open("rb") as stream:
-        start = stream.read(6)
-        if start[:2] != b"\x1f\x8b" and start[:3] != b"BZh":
-            return _accept(path, start)
-        stream.seek(0)
-        packed = stream.read()
-    try:
-        content = (gzip if start[:2] == b"\x1f\x8b" else bz2).decompress(packed)
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        raise UnreadableFrame(f"damaged compression: {_one_line(error)}") from error
-    return _accept(io.BytesIO(content), content[:6])
-
-
-def _accept(source: Path | io.BytesIO, start: bytes) -> Path | io.BytesIO:
-    if not start:
-        raise UnreadableFrame("empty file")
-    if start != b"SIMPLE":
-        raise UnreadableFrame("not FITS: no SIMPLE card at the start")
-    return source
-
-
-def _first_image(hdus: fits.HDUList) -> Frame:
-    seen = ""
-    for hdu in hdus:
-        if not isinstance(hdu, fits.PrimaryHDU | fits.ImageHDU | fits.CompImageHDU):
-            continue
-        shape = hdu.shape
+def _read(stream: BinaryIO, capacity: int) -> Frame:
+    """Find and read the image in a stream that can hold at most `capacity` bytes."""
+    primary: dict[str, Value] | None = None
+    reason = "no 2-D image"
+    for hdu in walk_hdus(stream):
+        primary = hdu.header if primary is None else primary
+        shape = _image_shape(hdu)
         if len(shape) < 2:
-            continue
-        if min(shape[-2:]) < MIN_SIDE_PX:
-            side = f"{MIN_SIDE_PX}x{MIN_SIDE_PX}"
-            seen = seen or f"image of {shape[-2]}x{shape[-1]} px, at least {side} is needed"
-            continue
-        _check_size(hdu, hdus)
-        data = hdu.data
-        while data.ndim > 2:
-            data = data[0]
-        pixels = _physical(data, hdu)
-        header = {**_cards(hdus[0].header), **_cards(hdu.header)}
-        height, width = pixels.shape
-        return Frame(pixels, parse_header(header, (height, width)))
-    raise UnreadableFrame(seen or "no 2-D image: tables or headers only")
+            if hdu.header.get("XTENSION") in ("BINTABLE", "TABLE"):
+                reason = "no 2-D image: only tables"
+            elif len(shape) == 1 and shape != (0,):
+                reason = f"no 2-D image: 1-D data of {shape[0]} values"
+        elif min(shape[-2:]) < MIN_SIDE or 0 in shape:
+            side = f"{MIN_SIDE}x{MIN_SIDE}"
+            reason = f"image of {shape[-2]}x{shape[-1]} px, at least {side} is needed"
+        else:
+            raw = _read_tiles(stream, hdu) if hdu.is_compressed_image else None
+            raw = _read_plane(stream, hdu, capacity) if raw is None else raw
+            facts = {**primary, **{k: v for k, v in hdu.header.items() if v not in (None, "")}}
+            pixels = _physical(raw, hdu.header)
+            return Frame(pixels, parse_header(facts, (pixels.shape[0], pixels.shape[1])))
+        if hdu.offset + hdu.size > capacity:
+            raise UnreadableFrame("truncated: the file ends before the data that it announces")
+    raise UnreadableFrame(reason)
 
 
-def _check_size(hdu: Any, hdus: fits.HDUList) -> None:
-    """Refuse what the file cannot hold before anything is allocated for it."""
-    if np.prod(hdu.shape, dtype=float) > MAX_PIXELS:
-        raise UnreadableFrame(f"damaged: the header claims {hdu.shape} pixels")
-    info = hdu.fileinfo()
-    size = hdus.fileinfo(0)["file"].size if info else 0
-    if info and not isinstance(hdu, fits.CompImageHDU):
-        needed = int(np.prod(hdu.shape)) * abs(int(hdu.header["BITPIX"])) // 8
-        available = size - info["datLoc"]
-        if available < needed:
-            raise UnreadableFrame(f"truncated: {available} of {needed} bytes of pixels")
+def _image_shape(hdu: Hdu) -> tuple[int, ...]:
+    if hdu.is_compressed_image:
+        return axes(hdu.header, "ZNAXIS")
+    return hdu.shape if hdu.is_image else ()
 
 
-def _physical(data: npt.NDArray[Any], hdu: Any) -> npt.NDArray[Any]:
-    """Apply BSCALE, BZERO and BLANK as astropy does, without its slow paths."""
-    scale, zero, blank = _scaling(hdu)
-    is_integer = data.dtype.kind in "iu"
-    masked = data == blank if is_integer and blank is not None else None
-    has_mask = masked is not None and bool(masked.any())
-    if data.dtype.itemsize == 2 and is_integer and scale == 1 and not has_mask:
-        if zero == 0:
-            return np.ascontiguousarray(data, dtype=np.int16)
-        if zero == 32768:
-            # Adding 32768 to a 16-bit integer flips its highest bit.
-            unsigned = data.view(data.dtype.str.replace("i", "u")).astype(np.uint16)
-            unsigned ^= np.uint16(0x8000)
-            return np.ascontiguousarray(unsigned)
-    if is_integer and data.dtype.itemsize > 2:
-        values = (data.astype(np.float64) * scale + zero).astype(np.float32)
-    elif scale == 1 and zero == 0:
-        values = np.ascontiguousarray(data, dtype=np.float32)
-    else:
-        values = data.astype(np.float32)
-        values *= np.float32(scale)
-        values += np.float32(zero)
-    if has_mask and masked is not None:
-        values[masked] = np.nan
-    return _filled(values)
+def _read_plane(stream: BinaryIO, hdu: Hdu, capacity: int) -> Pixels:
+    """The first plane of a plain image, native byte order, not scaled."""
+    height, width = hdu.shape[-2:]
+    bits = int(hdu.header["BITPIX"] or 0)
+    kind = np.dtype(f"{'f' if bits < 0 else 'u' if bits == 8 else 'i'}{abs(bits) // 8}")
+    needed = height * width * kind.itemsize
+    if hdu.offset + needed > capacity:
+        raise UnreadableFrame(_truncated(needed, max(0, capacity - hdu.offset)))
+    raw = np.empty((height, width), kind)
+    _fill(stream, hdu.offset, raw.reshape(-1).view(np.uint8))
+    return raw if kind.newbyteorder(">") == kind else raw.byteswap(inplace=True)
 
 
-def _scaling(hdu: Any) -> tuple[float, float, int | None]:
-    # Tile compression keeps the original cards; astropy has taken floats apart already.
-    if isinstance(hdu, fits.CompImageHDU) and hdu.header["BITPIX"] < 0:
-        return 1.0, 0.0, None
-    header = hdu.header
-    blank = header.get("BLANK")
-    return (
-        float(header.get("BSCALE", 1)),
-        float(header.get("BZERO", 0)),
-        blank if isinstance(blank, int) else None,
-    )
+def _fill(stream: BinaryIO, offset: int, target: npt.NDArray[np.uint8]) -> None:
+    stream.seek(offset)
+    view, done = target.data, 0
+    while done < len(view):
+        # A buffered stream's readinto has no stub; it fills the array without a copy.
+        got = stream.readinto(view[done:])  # type: ignore[attr-defined]
+        if not got:
+            raise UnreadableFrame(_truncated(len(view), done))
+        done += got
 
 
-def _filled(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    """Non-finite pixels replaced by the median of the finite ones."""
-    finite = np.isfinite(values)
-    if finite.all():
-        return values
-    if not finite.any():
+def _truncated(needed: int, found: int) -> str:
+    return f"truncated: {found} of {needed} bytes of the image are there"
+
+
+def _read_tiles(stream: BinaryIO, hdu: Hdu) -> Pixels:
+    """The first plane of a tile-compressed image, native byte order, not scaled."""
+    shape = axes(hdu.header, "ZNAXIS")
+    stream.seek(hdu.offset)
+    data = stream.read(hdu.size)
+    if len(data) < hdu.size:
+        raise UnreadableFrame(_truncated(hdu.size, len(data)))
+    if math.prod(shape) > _MAX_PACKING * len(data):
+        raise UnreadableFrame(f"damaged: {math.prod(shape)} px claimed in {len(data)} bytes")
+    cards = [hdu.cards[i : i + 80] for i in range(0, len(hdu.cards), 80)]
+    kept = b"".join(card for card in cards if _TILE_CARD.match(card[:8])) + b"END".ljust(80)
+    kept = kept.ljust(-(-len(kept) // BLOCK) * BLOCK)
+    packed = fits.PrimaryHDU().header.tostring().encode() + kept + data
+    packed += bytes(-len(packed) % BLOCK)
+    try:
+        plane = fits.HDUList.fromstring(packed)[1].data
+        plane = plane[(0,) * (plane.ndim - 2)]
+        return np.ascontiguousarray(plane, plane.dtype.newbyteorder("="))
+    except Exception as error:  # a damaged table fails in dozens of ways inside astropy
+        raise UnreadableFrame(f"damaged compression: {_one_line(error)}") from error
+
+
+def _physical(raw: Pixels, header: dict[str, Value]) -> Pixels:
+    """Apply BSCALE, BZERO and BLANK with the precision that astropy uses; fill what is blank."""
+    scale, zero = _number(header, "BSCALE", 1), _number(header, "BZERO", 0)
+    blank = header.get("BLANK", header.get("ZBLANK"))
+    masked = None
+    if raw.dtype.kind != "f" and isinstance(blank, int | float):
+        masked = raw == blank
+        masked = masked if masked.any() else None
+    if raw.dtype.kind == "i" and scale == 1 and zero == 2.0 ** (8 * raw.dtype.itemsize - 1):
+        # Unsigned integers are stored with the sign bit turned over.
+        raw = raw.view(f"u{raw.dtype.itemsize}")
+        raw ^= raw.dtype.type(1 << (8 * raw.dtype.itemsize - 1))
+    elif (scale, zero) != (1, 0):
+        raw = _scaled(raw, scale, zero)
+    if masked is None and raw.dtype in (np.int16, np.uint16):
+        return raw
+    with np.errstate(over="ignore", invalid="ignore"):
+        pixels = raw.astype(np.float32, copy=False)
+    usable = np.isfinite(pixels) if masked is None else ~masked & np.isfinite(pixels)
+    return pixels if usable.all() else _filled(pixels, usable)
+
+
+def _scaled(raw: Pixels, scale: float, zero: float) -> Pixels:
+    with np.errstate(over="ignore", invalid="ignore"):
+        if raw.dtype.kind != "f":
+            raw = raw.astype(np.float64 if raw.dtype.itemsize > 2 else np.float32)
+        if scale != 1:
+            raw *= scale
+        if zero != 0:
+            raw += zero
+    return raw
+
+
+def _filled(pixels: Pixels, usable: npt.NDArray[np.bool_]) -> Pixels:
+    rest = pixels[usable]
+    if rest.size == 0:
         raise UnreadableFrame("no finite pixel")
-    values = values.copy()
-    values[~finite] = np.median(values[finite])
-    return values
+    # float64: the mean of two middle values near the largest float32 would overflow.
+    pixels[~usable] = np.median(rest.astype(np.float64))
+    return pixels
 
 
-def _cards(header: fits.Header) -> dict[str, Any]:
-    """The cards that can be parsed."""
-    cards: dict[str, Any] = {}
-    for key in set(header.keys()):
-        try:
-            cards[key] = header[key]
-        except (fits.VerifyError, ValueError, KeyError):
-            log.debug("card %s cannot be parsed", key)
-    return cards
+def _number(header: dict[str, Value], key: str, default: float) -> float:
+    value = header.get(key)
+    usable = isinstance(value, int | float) and math.isfinite(value)
+    return float(value) if usable else default  # type: ignore[arg-type]
 
 
-def _reason(error: OSError) -> str:
-    if error.strerror:
-        return error.strerror.lower()
-    text = _one_line(error)
-    return f"truncated: {text}" if re.search("END|truncat", text) else f"not FITS: {text}"
-
-
-def _one_line(error: BaseException) -> str:
-    return " ".join(str(error).split())[:120]
+def _one_line(reason: object) -> str:
+    return " ".join(str(reason).split())[:120] or type(reason).__name__
