@@ -16,7 +16,7 @@ MakeNight = Callable[..., Path]
 
 
 def star_frame(rng: np.random.Generator, *, bad: bool, side: int = 64) -> np.ndarray:
-    """Twelve Gaussian stars on a noisy sky; a bad frame is behind cloud: faint stars, bright sky."""
+    """Twelve Gaussian stars on a noisy sky; faint ones on a bright sky where bad."""
     sky, scale = (900.0, 0.05) if bad else (300.0, 1.0)
     image = rng.normal(sky, np.sqrt(sky), (side, side))
     y, x = np.mgrid[:side, :side]

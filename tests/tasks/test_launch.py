@@ -42,7 +42,16 @@ def test_a_plain_path_reaches_the_task_as_it_was_typed(path):
 
 
 def test_overrides_options_and_deletions_pass_untouched():
-    arguments = ["-m", "--config-dir", "x y", "data.seq_dirs=[a]", "+data.new=1", "~fusion", "-cn", "z"]
+    arguments = [
+        "-m",
+        "--config-dir",
+        "x y",
+        "data.seq_dirs=[a]",
+        "+data.new=1",
+        "~fusion",
+        "-cn",
+        "z",
+    ]
     assert quoted(*arguments) == arguments
 
 

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nightsift.data.transforms import Transform
+from nightsift.errors import NightsiftError
 from nightsift.files import replacing
 from nightsift.fits.header import FrameInfo
 from nightsift.fits.reader import UnreadableFrame, read_frame
@@ -66,7 +67,7 @@ class TensorCache:
         self, cache_dir: Path, transform: Transform, *, img_size: int = 128, workers: int = 0
     ) -> None:
         if img_size < 16:
-            raise ValueError(f"img_size must be at least 16, got {img_size}")
+            raise NightsiftError(f"data.img_size must be at least 16, got {img_size}")
         key = json.dumps([FORMAT, transform.spec(), img_size], sort_keys=True)
         self.folder = cache_dir / "tensors" / _digest(key)
         self.transform = transform

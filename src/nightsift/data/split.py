@@ -52,10 +52,11 @@ def assign_splits(nights: Sequence[NightData], spec: SplitSpec, *, window: int) 
     """Set `split` of every record to train, val, test or gap.
 
     Named nights go where they were named. The others are dealt to the parts so that, first,
-    every part holds good and bad labelled frames where that is possible, and second, the
-    shares of labelled frames come close to the fractions. Where there are fewer labelled
-    nights than parts to fill, each night is cut into contiguous blocks with a gap of one
-    window, with a warning: neighbouring frames are alike, so such numbers flatter.
+    every part holds good and bad labelled frames and a night with windows where that is
+    possible, and second, the shares of labelled frames come close to the fractions. Where
+    there are fewer labelled nights than parts to fill, each night is cut into contiguous blocks
+    with a gap of one window, with a warning: neighbouring frames are alike, so such numbers
+    flatter.
 
     Args:
         nights: all nights; their records are changed in place.
@@ -131,16 +132,21 @@ def _deal(nights: Sequence[NightData], parts: dict[str, float], seed: int) -> li
         shares = np.array(list(parts.values()))
         deals = [list(rng.choice(len(names), len(nights), p=shares)) for _ in range(_TRIES)]
     order = np.random.default_rng(seed).permutation(len(deals))
-    best = min(order, key=lambda i: _cost(np.array(deals[i]), counts, list(parts.values())))
+    ordered = np.array([night.ordered for night in nights])
+    wanted = list(parts.values())
+    best = min(order, key=lambda i: _cost(np.array(deals[i]), counts, ordered, wanted))
     return [names[part] for part in deals[best]]
 
 
-def _cost(deal: np.ndarray, counts: np.ndarray, shares: Sequence[float]) -> tuple[int, int, float]:
-    """Parts without frames, part-class pairs without frames, distance from the shares."""
+def _cost(
+    deal: np.ndarray, counts: np.ndarray, ordered: np.ndarray, shares: Sequence[float]
+) -> tuple[int, int, int, float]:
+    """Parts without frames, without a class, without windows; distance from the shares."""
     table = np.array([counts[deal == part].sum(axis=0) for part in range(len(shares))])
     sizes = table.sum(axis=1)
     distance = np.abs(sizes / max(1, sizes.sum()) - np.array(shares)).sum()
-    return int((sizes == 0).sum()), int((table == 0).sum()), float(distance)
+    windowless = len(shares) - len(np.unique(deal[ordered]))
+    return int((sizes == 0).sum()), int((table == 0).sum()), windowless, float(distance)
 
 
 def _cut_into_blocks(nights: Sequence[NightData], parts: dict[str, float], window: int) -> None:

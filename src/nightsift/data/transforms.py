@@ -108,7 +108,8 @@ class Robust:
         if noise <= 0:  # a constant plane: nothing to scale by
             return np.zeros((img_size, img_size), dtype=np.float32)
         signal = np.arcsinh((cells - background) / (noise * self.softening))
-        return np.clip(signal, -self.clip, self.clip).astype(np.float32)
+        clipped: npt.NDArray[np.float32] = np.clip(signal, -self.clip, self.clip).astype(np.float32)
+        return clipped
 
 
 TRANSFORMS: dict[str, type[Published] | type[Robust]] = {"published": Published, "robust": Robust}
@@ -143,7 +144,8 @@ def area_average(pixels: Pixels, img_size: int) -> npt.NDArray[np.float32]:
         kind = np.int64 if pixels.dtype.kind in "iu" else np.float64
         rows = blocks.sum(axis=1, dtype=np.int32 if kind is np.int64 else np.float64)
         sums = rows.reshape(img_size, img_size, width // img_size).sum(axis=2, dtype=kind)
-        return (sums / (height * width / img_size**2)).astype(np.float32)
+        means: npt.NDArray[np.float32] = (sums / (height * width / img_size**2)).astype(np.float32)
+        return means
     tensor = torch.from_numpy(pixels.astype(np.float32, copy=False))[None, None]
     return _as_array(functional.adaptive_avg_pool2d(tensor, img_size))
 

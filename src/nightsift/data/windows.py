@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nightsift.errors import NightsiftError
+
 
 class Windows(NamedTuple):
     """`rows` (N, T) int64 rows of the sequence; `mask` (N, T) bool, False where padded."""
@@ -26,7 +28,7 @@ def centred_windows(length: int, window: int) -> Windows:
         window: frames per window, odd, >= 1; may exceed `length`.
 
     Raises:
-        ValueError: an even or non-positive `window`.
+        NightsiftError: an even or non-positive `window`.
 
     Example:
         >>> centred_windows(3, 3).rows.tolist()
@@ -39,6 +41,6 @@ def centred_windows(length: int, window: int) -> Windows:
 
 
 def check_window(window: int) -> None:
-    """Raise ValueError unless `window` is odd and positive: it is centred on a frame."""
+    """Raise NightsiftError unless `window` is odd and positive: it is centred on a frame."""
     if window < 1 or window % 2 == 0:
-        raise ValueError(f"data.window must be an odd number >= 1, got {window}")
+        raise NightsiftError(f"data.window must be an odd number >= 1, got {window}")

@@ -41,14 +41,15 @@ def score_table(
         where undefined; counts are whole numbers.
     """
     truth = np.asarray(label, dtype=np.float64)
-    known = (truth == 0) | (truth == 1)
+    known = ((truth == 0) | (truth == 1)) & ~np.isnan(np.asarray(prob, dtype=np.float64))
     probs, truth = np.asarray(prob, dtype=np.float64)[known], truth[known]
     names, member = np.unique(np.asarray(group)[known], return_inverse=True)
     over_nights = len(names) > 1
     units = member if over_nights else np.arange(len(probs))
     rng = np.random.default_rng(seed)
     n_units = len(names) if over_nights else len(probs)
-    draws = rng.multinomial(n_units, np.full(n_units, 1 / max(1, n_units)), size=resamples)
+    share = np.full(n_units, 1 / max(1, n_units))
+    draws = rng.multinomial(n_units, share, size=resamples) if n_units else np.empty((0, 0), int)
     point = binary_scores(probs, truth, threshold)
     spread = _spread(probs, truth, threshold, draws, units)
     table: dict[str, Any] = {

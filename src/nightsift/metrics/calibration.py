@@ -17,7 +17,7 @@ class Reliability(NamedTuple):
     edges: Floats
     mean_prob: Floats
     bad_fraction: Floats
-    count: Floats
+    counts: Floats
 
 
 def bin_of(prob: npt.ArrayLike, bins: int = BINS) -> npt.NDArray[np.int64]:

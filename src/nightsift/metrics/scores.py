@@ -74,7 +74,7 @@ def _ranking(
     """Scores that depend on the order alone; rejected frames add up from the highest score."""
     order = np.argsort(-probs, kind="stable")
     ordered = probs[order]
-    last = np.append(ordered[1:] != ordered[:-1], True)  # last frame of each distinct score
+    last = ordered != np.append(ordered[1:], np.nan)  # last frame of each distinct score
     true = np.cumsum(weights[:, order] * truth[order], axis=1)[:, last]
     false = np.cumsum(weights[:, order] * (1 - truth[order]), axis=1)[:, last]
     zero = np.zeros((len(weights), 1))
@@ -90,7 +90,7 @@ def _ranking(
         "auroc": np.where(both, pairs.sum(axis=1) / (bad * good), np.nan),
         "average_precision": np.where(both, (true_step * precision).sum(axis=1) / bad, np.nan),
         "recall_at_1pct_false_rejection": np.where(
-            both, np.max(true * allowed, axis=1) / bad, np.nan
+            both, np.max(true * allowed, axis=1, initial=0.0) / bad, np.nan
         ),
     }
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from nightsift.errors import NightsiftError
+
 DEFAULT_THRESHOLD = 0.5
 OBJECTIVES = ("f1", "max_false_rejection", "cost")
 Floats = npt.NDArray[np.float64]
@@ -35,11 +37,11 @@ class Objective:
 
     def __post_init__(self) -> None:
         if self.name not in OBJECTIVES:
-            raise ValueError(
+            raise NightsiftError(
                 f"calibration.objective must be one of {', '.join(OBJECTIVES)}, got {self.name!r}"
             )
         if not 0 <= self.max_false_rejection <= 1 or self.cost_ratio <= 0:
-            raise ValueError("calibration: max_false_rejection must lie in 0-1, cost_ratio > 0")
+            raise NightsiftError("calibration: max_false_rejection must lie in 0-1, cost_ratio > 0")
 
 
 @dataclass(frozen=True, kw_only=True)

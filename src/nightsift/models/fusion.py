@@ -7,6 +7,8 @@ from typing import Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from nightsift.errors import NightsiftError
+
 Policy = Literal["weighted", "frame_only", "seq_center_only", "max_prob", "avg_prob"]
 POLICIES: tuple[str, ...] = get_args(Policy)
 
@@ -32,14 +34,15 @@ def fuse(
         (N,) fused probabilities.
 
     Raises:
-        ValueError: unknown policy, weight outside 0-1, or arrays of different shapes.
+        NightsiftError: unknown policy or weight outside 0-1.
+        ValueError: arrays of different shapes.
     """
     frame = np.asarray(prob_frame, dtype=np.float64)
     seq = np.asarray(prob_seq, dtype=np.float64)
     if frame.shape != seq.shape:
         raise ValueError(f"one prob_seq per frame is needed, got {frame.shape} and {seq.shape}")
     if not 0 <= frame_weight <= 1:
-        raise ValueError(f"fusion.frame_weight must lie in 0-1, got {frame_weight}")
+        raise NightsiftError(f"fusion.frame_weight must lie in 0-1, got {frame_weight}")
     if policy == "weighted":
         fused = frame_weight * frame + (1 - frame_weight) * seq
     elif policy == "frame_only":
@@ -51,5 +54,5 @@ def fuse(
     elif policy == "avg_prob":
         fused = (frame + seq) / 2
     else:
-        raise ValueError(f"fusion.policy must be one of {', '.join(POLICIES)}, got {policy!r}")
+        raise NightsiftError(f"fusion.policy must be one of {', '.join(POLICIES)}, got {policy!r}")
     return np.where(np.isnan(seq), frame, fused)

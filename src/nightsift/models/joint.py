@@ -130,10 +130,12 @@ class JointFrameSeqModel(nn.Module):
         )
         self.gru = nn.GRU(width, seq_hidden, batch_first=True)
         self.seq_head = nn.Linear(seq_hidden, 1)
+        # The dilated convolutions train several times faster on a CPU in this memory layout.
+        self.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def encode(self, frames: Tensor) -> Tensor:
         """Embed `frames`, (B, 1, S, S), as (B, E)."""
-        embedding: Tensor = self.encoder(frames)
+        embedding: Tensor = self.encoder(frames.contiguous(memory_format=torch.channels_last))
         return embedding
 
     def classify_frames(self, embedding: Tensor) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ DPI = 120
 # Okabe & Ito's colours, distinguishable with every kind of colour vision.
 HEAD_COLOURS = {"frame": "#56B4E9", "sequence": "#E69F00", "fused": "#000000"}
 BAD, GOOD, REJECTED = "#D55E00", "#8C8C8C", "#F6DDCC"
-STYLE: dict[str, Any] = {
+STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -110,10 +110,10 @@ def reliability_figure(heads: Mapping[str, Floats], label: Floats) -> Figure:
             if not known.any():
                 continue
             bins = reliability(prob[known], label[known])
-            used = bins.count > 0
+            used = bins.counts > 0
             style = {"color": HEAD_COLOURS[name], "lw": 1.8 if name == "fused" else 1.0}
             top.plot(bins.mean_prob[used], bins.bad_fraction[used], "o-", ms=4, label=name, **style)
-            bottom.stairs(bins.count, bins.edges, **style)
+            bottom.stairs(bins.counts, bins.edges, **style)
         top.set(ylabel="share of frames that are bad", ylim=(-0.03, 1.03))
         top.legend(loc="upper left")
         bottom.set(
@@ -166,9 +166,7 @@ def draw_timeline(
     """The fused probability along a night; returns the x positions of the frames."""
     x: Any = np.arange(1, len(prob_bad) + 1)
     if all(stamp is not None for stamp in time):
-        x = np.array(
-            [stamp.replace(tzinfo=None) for stamp in time if stamp], dtype="datetime64[ms]"
-        )
+        x = np.array([_naive_utc(stamp) for stamp in time if stamp], dtype="datetime64[ms]")
         locator = AutoDateLocator()
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
@@ -199,6 +197,11 @@ def draw_timeline(
             )
     axes.set(ylabel="probability of bad", ylim=(-0.04, 1.04))
     return x
+
+
+def _naive_utc(stamp: datetime) -> datetime:
+    """UTC without a zone, as datetime64 wants it; a naive time is UTC already."""
+    return stamp.astimezone(UTC).replace(tzinfo=None) if stamp.tzinfo else stamp
 
 
 def _shade(axes: Axes, x: Any, rejected: npt.NDArray[np.bool_]) -> None:

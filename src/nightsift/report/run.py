@@ -9,16 +9,16 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from nightsift.files import replacing
 from nightsift.report.figures import (
     night_figure,
     precision_recall_figure,
     reliability_figure,
     save_figure,
 )
-from rich.console import Console
-from rich.table import Table
-
-from nightsift.files import replacing
 
 HEADS = {"frame": "prob_frame", "sequence": "prob_seq", "fused": "prob_bad"}
 # Figures of single nights beyond this many are left out, the most interesting nights first.

@@ -8,8 +8,8 @@ from typing import Any
 
 import matplotlib as mpl
 import pandas as pd
-import yaml
 from matplotlib.figure import Figure
+from omegaconf import OmegaConf
 
 from nightsift.files import replacing
 from nightsift.report.figures import HEAD_COLOURS, STYLE, new_figure, save_figure
@@ -40,7 +40,7 @@ def read_sweep(folder: Path) -> pd.DataFrame:
 
 def _read_job(job: Path) -> dict[str, Any]:
     overrides = job / ".hydra" / "overrides.yaml"
-    listed = yaml.safe_load(overrides.read_text("utf-8")) if overrides.is_file() else []
+    listed: Any = OmegaConf.load(overrides) if overrides.is_file() else []
     pairs = [str(item).partition("=") for item in listed or []]
     row: dict[str, Any] = {"job": int(job.name)}
     row |= {key.lstrip("+~"): _value(value) for key, _, value in pairs}
@@ -122,6 +122,8 @@ def _draw_heads(axes: Any, done: pd.DataFrame, key: str | None, split: str) -> N
         axes.errorbar(
             mean.index + shift, mean, spread, fmt="o-", ms=5, capsize=3, color=colour, label=head
         )
+    if numeric and min(ticks) > 0 and max(ticks) / min(ticks) >= 100:
+        axes.set_xscale("log")
     if not numeric:
         axes.set_xticks(range(len(ticks)), ticks)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     from nightsift.training.module import JointModule
 
     run_dir = Path(cfg.run_dir)
+    _hush_lightning()
     ensure_data(cfg)
     pl.seed_everything(cfg.seed, verbose=False)
     datamodule: NightsDataModule = instantiate(cfg.data, _convert_="all")
@@ -112,6 +114,14 @@ def checkpoint_to_resume(cfg: DictConfig) -> str | None:
     if not path.is_file():
         raise NightsiftError(f"resume={path}: no such checkpoint or run folder")
     return str(path)
+
+
+def _hush_lightning() -> None:
+    """Leave out remarks that no user can act on: hardware found, advertising, empty folders."""
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
+    # The run folder always holds Hydra's files; loaders without workers read from memory maps.
+    for remark in ("Experiment logs directory", ".*LeafSpec", ".*does not have many workers"):
+        warnings.filterwarnings("ignore", message=remark)
 
 
 def _fall_back_to_loss(cfg: DictConfig, datamodule: NightsDataModule) -> None:
