@@ -111,9 +111,10 @@ def match_labels(tables: Sequence[LabelTable], files: Sequence[Path]) -> LabelMa
     A row means the file at its path (absolute, or relative to the table or to the working
     directory), else the one of that name beside or below the table, else the only one of
     that name. A row with a folder in it, unless it means a file beside the table, is matched
-    by name only to files in a folder of that name. `x.fits` also means `x.fits.gz`,
-    `.bz2` or `.fz` where nothing has the name itself. Of several tables the earlier one wins;
-    no label never overrules a label.
+    by name only to files in a folder of that name. A table that means files beside or below it
+    means no others: a row for a deleted frame must not label another night's. `x.fits` also
+    means `x.fits.gz`, `.bz2` or `.fz` where nothing has the name itself. Of several tables the
+    earlier one wins; no label never overrules a label.
 
     Raises:
         NightsiftError: a row could mean several files, or a table contradicts itself.
@@ -134,10 +135,12 @@ def _match_table(table: LabelTable, index: FileIndex, match: LabelMatch) -> dict
     """Labels of one table; its other columns and strays go into `match`."""
     labels: dict[Path, int] = {}
     texts: dict[Path, str] = {}
+    names = [str(name).strip() for name in table.rows[table.file_column]]
+    elsewhere = not any(name and index.find(name, table.path, elsewhere=False) for name in names)
     for row in table.rows.to_dict("records"):
         cells = {str(key): str(value) for key, value in row.items()}
         name, text = cells.pop(table.file_column).strip(), cells.pop(table.label_column)
-        paths = index.find(name, table.path) if name else []
+        paths = index.find(name, table.path, elsewhere=elsewhere) if name else []
         if not paths:
             match.unmatched_rows.append(f"{table.path.name}: {name or '(no file name)'}")
         label = parse_label(text)

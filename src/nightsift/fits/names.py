@@ -32,8 +32,13 @@ class FileIndex:
                 unpacked = {place.with_suffix("") for place in places}
                 self._add(path, path.stem, unpacked, packed=1)
 
-    def find(self, name: str, table: Path) -> list[Path]:
+    def find(self, name: str, table: Path, *, elsewhere: bool) -> list[Path]:
         """The file that `name` in the label CSV `table` means, under each path it was given as.
+
+        Args:
+            name: a cell of the table.
+            table: its path.
+            elsewhere: whether a bare name may mean a file outside the table's folder.
 
         Returns:
             An empty list where none is meant.
@@ -44,7 +49,7 @@ class FileIndex:
         wanted = PurePosixPath(name.replace("\\", "/"))
         folder = table.resolve().parent
         for packed in (0, 1):
-            for paths in self._candidates(wanted, folder, packed):
+            for paths in self._candidates(wanted, folder, packed, elsewhere):
                 if not paths:
                     continue
                 first, *others = {self._real[path]: path for path in paths}.values()
@@ -61,7 +66,9 @@ class FileIndex:
             self._by_path[packed].setdefault(place, []).append(path)
         self._by_name[packed].setdefault(name, []).append(path)
 
-    def _candidates(self, wanted: PurePosixPath, folder: Path, packed: int) -> Iterator[list[Path]]:
+    def _candidates(
+        self, wanted: PurePosixPath, folder: Path, packed: int, elsewhere: bool
+    ) -> Iterator[list[Path]]:
         """Files that could be meant, the surest reading first."""
         for start in (folder, Path.cwd()):
             yield self._by_path[packed].get(_normal(start / wanted), [])
@@ -71,7 +78,8 @@ class FileIndex:
         if len(wanted.parts) > 1:
             named = [path for path in named if path.absolute().parent.name == wanted.parent.name]
         yield [path for path in named if folder in path.absolute().parents]
-        yield named
+        if elsewhere:
+            yield named
 
 
 def _normal(path: Path) -> Path:
