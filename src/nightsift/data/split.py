@@ -82,7 +82,7 @@ def assign_splits(nights: Sequence[NightData], spec: SplitSpec, *, window: int) 
     for night in free:
         if not night.labels:
             _set(night, "train")  # unlabelled: never trained on, never counted
-    if len(labelled) < len(open_parts):
+    if 0 < len(labelled) < len(open_parts):
         _cut_into_blocks(labelled, open_parts, window)
         return
     for night, part in zip(labelled, _deal(labelled, open_parts, spec.seed), strict=True):

@@ -216,7 +216,7 @@ def _plan_defects(
             kinds = [*kinds[1:], kinds[0]] if rng.random() < 0.9 else kinds[1:]
             continue
         # Onset and end are weaker than the middle, as clouds are.
-        peak = rng.uniform(0.35, 1.0)
+        peak = rng.uniform(0.5, 1.0)
         shape = np.sin(np.pi * (np.arange(length) + 0.7) / (length + 0.4)) ** 0.5
         for i in range(length):
             plan[start + i] = [(kinds[0], float(peak * shape[i]))]
@@ -225,7 +225,7 @@ def _plan_defects(
     singles = list(rng.permutation(SINGLES))
     n_singles = wanted - sum(map(bool, plan))
     for number, i in enumerate(free[: max(0, n_singles)]):
-        plan[i] = [(singles[number % len(singles)], float(rng.uniform(0.25, 1.0)))]
+        plan[i] = [(singles[number % len(singles)], float(rng.uniform(0.35, 1.0)))]
     faint = free[max(0, n_singles) : max(0, n_singles) + round(0.05 * n)]
     for i in faint:
         plan[i] = [(str(rng.choice(["cloud", "streak"])), float(rng.uniform(0, MARGINAL_BELOW)))]
@@ -241,7 +241,7 @@ def _plan_mixed(spec: CampaignSpec, rng: np.random.Generator) -> list[_Plan]:
         scene = _benign_scenes(telescope, stars, 8, False, rng)[int(rng.integers(8))]
         # A jump of the field cannot be seen on a loose frame.
         cause = str(rng.choice([cause for cause in CAUSES if cause != "pointing"]))
-        defects = [(cause, float(rng.uniform(0.25, 1)))] if rng.random() < 0.4 else []
+        defects = [(cause, float(rng.uniform(0.35, 1)))] if rng.random() < 0.4 else []
         start = _FIRST_NIGHT + timedelta(days=100 + i)
         target = f"FIELD-{i + 1:04d}"
         plans.append(_Plan(f"mixed_{i + 1:04d}.fits", scene, telescope, start, target, defects))

@@ -32,8 +32,8 @@ PixelDefect = Callable[[Pixels, float, np.random.Generator], tuple[Pixels, Truth
 
 
 def cloud(scene: Scene, s: float, shape: Shape, rng: np.random.Generator) -> Changed:
-    """Uneven extinction with sky glow; strength is the mean transmission, 0.85 to 0.05."""
-    transmission = 0.85 - 0.8 * s
+    """Uneven extinction with sky glow; strength is the mean transmission, 0.8 to 0.05."""
+    transmission = 0.8 - 0.75 * s
     depth = -np.log(transmission)
     uneven = np.clip(1 + 0.35 * smooth_noise(rng, shape, max(shape) / 3), 0.2, 2.5)
     field = np.exp(-depth * uneven / uneven.mean())
@@ -128,8 +128,8 @@ def pointing(scene: Scene, s: float, shape: Shape, rng: np.random.Generator) -> 
 
 
 def bright_sky(scene: Scene, s: float, shape: Shape, rng: np.random.Generator) -> Changed:
-    """Twilight or a lamp; strength is the factor on the sky, 4 to 40, with a gradient."""
-    factor = 4 * 10**s
+    """Twilight or a lamp; strength is the factor on the sky, 5 to 60, with a gradient."""
+    factor = 5 * 12**s
     gradient = (rng.uniform(-0.5, 0.5), rng.uniform(-0.5, 0.5))
     changed = scene.changed(sky_e=scene.sky_e * factor, gradient=gradient)
     return changed, Truth("bright_sky", factor, "times sky")

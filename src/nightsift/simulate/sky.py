@@ -96,7 +96,7 @@ def draw_telescope(rng: np.random.Generator) -> Telescope:
         sky_e=float(np.exp(rng.uniform(np.log(150), np.log(3000)))),
         exposure_s=exposure,
         cadence_s=exposure + float(rng.uniform(3, 40)),
-        stars=float(np.exp(rng.uniform(np.log(6), np.log(25)))),
+        stars=float(np.exp(rng.uniform(np.log(14), np.log(45)))),
         vignetting=float(rng.uniform(0.0, 0.3)),
     )
 

@@ -6,7 +6,8 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,9 +43,16 @@ def launch(task: str, run: Run, *, path_override: str) -> None:
     # Hydra then hands exceptions on instead of printing and exiting by itself with 1.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     application = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=task)
-    try:
+    with ending_on_user_errors(task):
         sys.argv[1:] = quote_plain_paths(sys.argv[1:], conf_dir(), task, template=path_override)
         application(_Job(run))()
+
+
+@contextmanager
+def ending_on_user_errors(task: str) -> Iterator[None]:
+    """Turn a user's error into one line on standard error and exit status 2."""
+    try:
+        yield
     except USER_ERRORS as error:
         print(f"{task}: {describe(error)}", file=sys.stderr)
         raise SystemExit(2) from None
@@ -62,8 +70,9 @@ class _Job:
     def __call__(self, cfg: DictConfig) -> Any:
         """Run; in a sweep a failure is recorded beside the job and the sweep goes on."""
         if HydraConfig.get().mode is not RunMode.MULTIRUN:
-            check_missing(cfg)
-            return self.run(cfg)
+            with ending_on_user_errors(HydraConfig.get().job.name):
+                check_missing(cfg)
+                return self.run(cfg)
         try:
             check_missing(cfg)
             return self.run(cfg)

@@ -59,7 +59,7 @@ class WeightsExport(pl.Callback):
 
     def __init__(self, path: str) -> None:
         if Path(path).suffix != ".pt":
-            raise ValueError(f"export.path must end in .pt, got {path}")
+            raise NightsiftError(f"export.path must end in .pt, got {path}")
         self.path = Path(path)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
