@@ -12,18 +12,8 @@ from nightsift.metrics.threshold import is_bad
 from nightsift.models.fusion import fuse
 from nightsift.models.weights import load_weights
 
-COLUMNS = [
-    "file",
-    "prob_bad",
-    "pred",
-    "label",
-    "prob_frame",
-    "prob_seq",
-    "night",
-    "time",
-    "split",
-    "reason",
-]
+COLUMNS = ["file", "prob_bad", "pred", "label", "prob_frame", "prob_seq"]
+COLUMNS += ["night", "time", "split", "reason"]
 RUN_FILES = [
     "checkpoints/best.ckpt",
     "checkpoints/last.ckpt",

@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Remarks of Lightning that no user can act on: the run folder always holds Hydra's files,
+# loaders read from memory maps without workers, and `last` starts afresh in a new folder.
+_REMARKS = (
+    "Experiment logs directory",
+    ".*LeafSpec",
+    ".*does not have many workers",
+    "The dirpath has changed",
+)
+
 
 def run(cfg: DictConfig) -> dict[str, Any]:
     """Train as `cfg` says; returns the content of metrics.json.
@@ -119,8 +128,7 @@ def checkpoint_to_resume(cfg: DictConfig) -> str | None:
 def _hush_lightning() -> None:
     """Leave out remarks that no user can act on: hardware found, advertising, empty folders."""
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
-    # The run folder always holds Hydra's files; loaders without workers read from memory maps.
-    for remark in ("Experiment logs directory", ".*LeafSpec", ".*does not have many workers"):
+    for remark in _REMARKS:
         warnings.filterwarnings("ignore", message=remark)
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
 
 from nightsift.errors import NightsiftError
 from nightsift.metrics.threshold import Objective, choose_threshold
@@ -48,6 +50,33 @@ class ThresholdCalibration(pl.Callback):
     ) -> None:
         """Write the choice into the checkpoint."""
         checkpoint[CHOICE_KEY] = dict(self.choice)
+
+
+class BestCheckpoint(ModelCheckpoint):
+    """Keeps the best epoch, also when a run is resumed in another folder.
+
+    Lightning forgets the best score when the folder changes, so that the first epoch after
+    resuming would replace a better one. Here the best checkpoint comes along.
+    """
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over the best score, and a copy of its checkpoint."""
+        best = Path(state_dict["best_model_path"])
+        if self.dirpath is not None and best.is_file():
+            here = Path(self.dirpath) / best.name
+            if best != here:
+                here.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(best, here)
+            moved = {str(best): str(here)}
+            models = state_dict["best_k_models"]
+            state_dict = {
+                **state_dict,
+                "dirpath": self.dirpath,
+                "best_model_path": str(here),
+                "kth_best_model_path": str(here),
+                "best_k_models": {moved.get(path, path): score for path, score in models.items()},
+            }
+        super().load_state_dict(state_dict)
 
 
 class WeightsExport(pl.Callback):
