@@ -99,7 +99,7 @@ def test_help_names_keys_that_exist_and_two_examples(task):
     for key in keys:
         parent, _, leaf = key.rpartition(".")
         node = OmegaConf.select(cfg, parent) if parent else cfg
-        assert leaf in node.keys() or (CHECKOUT / key).is_dir(), key
+        assert leaf in list(node) or (CHECKOUT / key).is_dir(), key
 
 
 def test_a_sequence_weight_may_be_given_apart_from_the_frame_weight():

@@ -81,9 +81,16 @@ def test_the_console_command_lists_and_starts_tasks(tmp_path):
     assert all(task in listed.stdout for task in TASKS)
     unknown = run(sys.executable, "-c", code, "fly", cwd=tmp_path, path=source)
     assert unknown.returncode == 2
-    assert "got 'fly'" in unknown.stderr
+    assert "no such task: fly; expected one of train" in unknown.stderr
     helped = run(sys.executable, "-c", code, "predict", "--help", cwd=tmp_path, path=source)
     assert "python -m predict" in helped.stdout
+
+
+@pytest.mark.parametrize("name", ["heuristics", "review"])
+def test_a_task_of_a_later_version_says_so(name, tmp_path):
+    result = run(sys.executable, "-m", name, cwd=tmp_path, path=str(ROOT / "src"))
+    assert result.returncode == 2
+    assert "has no such task yet" in result.stderr
 
 
 def test_every_dependency_floor_is_met_by_the_constraints():

@@ -11,18 +11,30 @@ TASKS = {
     "predict": "score a folder of frames without labels",
     "simulate": "write a small synthetic campaign with labels",
 }
+# Names that the interface keeps for tasks which this version does not have yet.
+RESERVED = ("heuristics", "review")
 
 
 def main() -> None:
     """Start the task named by the first argument; the rest is the task's own."""
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    sys.argv = [f"nightsift {name}", *sys.argv[2:]]
+    start(name)
+
+
+def start(name: str) -> None:
+    """Start the task called `name`, or say which tasks there are.
+
+    Raises:
+        SystemExit: status 2 for a name that is no task of this version.
+    """
     if name in TASKS:
-        sys.argv = [f"nightsift {name}", *sys.argv[2:]]
         importlib.import_module(f"nightsift.tasks.{name}").main()
         return
     print("usage: nightsift <task> [key=value ...]    (nightsift <task> --help)\n")
     for task, purpose in TASKS.items():
         print(f"  {task:<10} {purpose}")
     if name not in ("-h", "--help"):
-        print(f"\nexpected one of these tasks, got {name!r}", file=sys.stderr)
+        why = "this version has no such task yet" if name in RESERVED else "no such task"
+        print(f"nightsift: {why}: {name}; expected one of {', '.join(TASKS)}", file=sys.stderr)
         raise SystemExit(2)

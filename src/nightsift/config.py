@@ -48,6 +48,7 @@ class SplitSchema:
     val_nights: list[str] = MISSING
     test_nights: list[str] = MISSING
     leave_out: str = MISSING
+    deal_mixed: bool = MISSING
     seed: int = MISSING
 
 

@@ -36,11 +36,21 @@ def test_a_night_is_never_divided_and_every_part_has_both_classes():
 def test_every_part_gets_a_night_with_windows():
     nights = [night(f"n{i}", "ggb" * 10) for i in range(3)]
     nights += [night(f"m{i}", "gb"[i % 2], ordered=False) for i in range(60)]
-    assign_splits(nights, SplitSpec(), window=9)
+    assign_splits(nights, SplitSpec(deal_mixed=True), window=9)
     parts = {r.split for n in nights if n.ordered for r in n.records}
     assert parts == {"train", "val", "test"}
     labelled = [r.split for n in nights for r in n.records]
     assert labelled.count("train") > labelled.count("test") > 0
+
+
+def test_mixed_frames_are_trained_on_unless_nights_are_few():
+    nights = [night(f"n{i}", "ggb" * 10) for i in range(3)]
+    mixed = [night(f"m{i}", "gb"[i % 2], ordered=False) for i in range(30)]
+    assign_splits([*nights, *mixed], SplitSpec(), window=9)
+    assert {r.split for n in mixed for r in n.records} == {"train"}
+    assert {r.split for n in nights for r in n.records} == {"train", "val", "test"}
+    assign_splits([nights[0], *mixed], SplitSpec(), window=9)
+    assert {r.split for n in mixed for r in n.records} == {"train", "val", "test"}
 
 
 def test_the_same_seed_gives_the_same_split_and_shares_are_close():

@@ -31,6 +31,9 @@ class SplitSpec:
             its nights.
         test_nights: names of nights that must be the test.
         leave_out: one night (or folder of nights) that is the whole test; empty for none.
+        deal_mixed: whether mixed frames are dealt to all parts, as nights are. Otherwise they
+            are trained on, and the model is judged on nights, which is what it is used for;
+            without enough labelled nights they are dealt all the same.
         seed: of the choice of nights.
     """
 
@@ -39,6 +42,7 @@ class SplitSpec:
     val_nights: Sequence[str] = ()
     test_nights: Sequence[str] = ()
     leave_out: str = ""
+    deal_mixed: bool = False
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -82,6 +86,11 @@ def assign_splits(nights: Sequence[NightData], spec: SplitSpec, *, window: int) 
     for night in free:
         if not night.labels:
             _set(night, "train")  # unlabelled: never trained on, never counted
+    ordered = [night for night in labelled if night.ordered]
+    if not spec.deal_mixed and len(ordered) >= len(open_parts):
+        for night in labelled:
+            _set(night, "train")
+        labelled = ordered
     if 0 < len(labelled) < len(open_parts):
         _cut_into_blocks(labelled, open_parts, window)
         return

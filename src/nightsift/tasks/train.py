@@ -51,7 +51,6 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     with progress_bar("reading frames") as datamodule.progress:
         datamodule.setup("fit")
     log.info("%s", datamodule.catalogue.summary())
-    _fall_back_to_loss(cfg, datamodule)
 
     card = make_card(cfg, datamodule)
     scheduler = cfg.scheduler
@@ -130,16 +129,6 @@ def _hush_lightning() -> None:
     logging.getLogger("pytorch_lightning.utilities.rank_zero").setLevel(logging.WARNING)
     for remark in _REMARKS:
         warnings.filterwarnings("ignore", message=remark)
-
-
-def _fall_back_to_loss(cfg: DictConfig, datamodule: NightsDataModule) -> None:
-    """Average precision needs both classes; without them the loss is watched instead."""
-    labels = {record.label for record in datamodule.evaluation_set("val").records} - {None}
-    if labels != {0, 1}:
-        log.warning("validation has one class only: its loss chooses the best checkpoint")
-        for callback in cfg.callbacks.values():
-            if callback and callback.get("monitor") == "val/fused_ap":
-                callback.monitor, callback.mode = "val/loss", "min"
 
 
 def main() -> None:

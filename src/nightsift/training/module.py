@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -31,6 +32,18 @@ class ValidationScores(NamedTuple):
     prob_seq: npt.NDArray[np.float64]
     prob_bad: npt.NDArray[np.float64]
     label: npt.NDArray[np.float64]
+
+
+def selection(average_precision: float, loss: float) -> float:
+    """What chooses the best epoch: average precision, the loss where it cannot tell.
+
+    On few validation nights many epochs reach the same average precision, often 1, and the
+    first of them is the least trained; differences below 0.001 are left to the loss. Without
+    both classes there is no average precision, and the loss alone decides.
+    """
+    if math.isnan(average_precision):
+        return -loss
+    return average_precision - 1e-3 * math.tanh(loss)
 
 
 class JointModule(pl.LightningModule):
@@ -161,9 +174,12 @@ class JointModule(pl.LightningModule):
         )
         loss = self.loss.join(self.loss.frame(frame_logits, labels), seq_loss)
         self.log("val/loss", loss.total, prog_bar=True)
-        self._log_average_precision(self.validation)
+        fused = self._log_average_precision(self.validation)
+        self.log("val/selection", selection(fused, float(loss.total)))
 
-    def _log_average_precision(self, scores: ValidationScores) -> None:
+    def _log_average_precision(self, scores: ValidationScores) -> float:
+        """Log the average precision of each head; returns that of the fused probability."""
+        value = float("nan")
         for head in ("frame", "seq", "bad"):
             prob = getattr(scores, f"prob_{head}")
             known = (scores.label >= 0) & ~np.isnan(prob)
@@ -174,6 +190,7 @@ class JointModule(pl.LightningModule):
                 value = float(binary_average_precision(torch.from_numpy(prob[known]), label))
             name = "fused" if head == "bad" else head
             self.log(f"val/{name}_ap", value, prog_bar=head == "bad")
+        return value
 
     def on_train_epoch_end(self) -> None:
         """Step the scheduler.

@@ -1,0 +1,63 @@
+"""Draws the picture of the README from a training run on the built-in campaign.
+
+python benchmarks/readme_picture.py RUN_FOLDER docs/overview.png
+"""
+
+from __future__ import annotations
+
+import argparse
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from astropy.visualization import AsinhStretch, ImageNormalize, ZScaleInterval
+
+from nightsift.fits.reader import read_frame
+from nightsift.models.weights import load_weights
+from nightsift.report.figures import overview_figure, save_figure
+
+
+def stretched(path: Path) -> np.ndarray:
+    """Pixels from 0 to 1 as an observer would look at them."""
+    pixels = read_frame(path).pixels.astype(float)
+    low, high = ZScaleInterval().get_limits(pixels)
+    norm = ImageNormalize(vmin=low, vmax=low + 3 * (high - low), stretch=AsinhStretch(0.2))
+    return np.clip(norm(pixels).filled(0.0), 0, 1)
+
+
+def chosen(table: pd.DataFrame) -> list[int]:
+    """Three good frames and three bad ones of different causes, in order of time."""
+    bad = table[table["label"] == 1].drop_duplicates("notes").index[:3]
+    good = table.index[table["label"] == 0]
+    return sorted([*bad, *(good[len(good) * k // 7] for k in (1, 3, 5))])
+
+
+def main() -> None:
+    """The command line in the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("out", type=Path)
+    options = parser.parse_args()
+    card = load_weights(options.run).card
+    table = pd.read_csv(options.run / "predictions.csv")
+    table = table[(table["split"] == "test") & table["prob_seq"].notna()].reset_index(drop=True)
+    examples = []
+    for i in chosen(table):
+        note = table["notes"][i] if isinstance(table["notes"][i], str) else "good"
+        caption = f"{note}: {table['prob_bad'][i]:.2f}"
+        examples.append((i, stretched(Path(table["file"][i])), caption))
+    figure = overview_figure(
+        f"{table['night'][0]}, a night the model has never seen",
+        [datetime.fromisoformat(text) for text in table["time"]],
+        table["prob_bad"].to_numpy(),
+        table["label"].fillna(-1).to_numpy(),
+        card.threshold,
+        examples=examples,
+    )
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    save_figure(figure, options.out)
+
+
+if __name__ == "__main__":
+    main()
