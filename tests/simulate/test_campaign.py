@@ -1,199 +1,151 @@
-"""The folder of a campaign: the same frames every time, whole or not at all."""
-
 from __future__ import annotations
 
 import csv
-import errno
 import hashlib
-import json
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
-from astropy.io import fits
+import sep
 
 from nightsift.errors import NightsiftError
+from nightsift.fits.nights import group_nights
+from nightsift.fits.reader import read_frame
 from nightsift.simulate import campaign as campaign_module
-from nightsift.simulate.campaign import Campaign, CampaignSpec, make_campaign
-from nightsift.simulate.defects import CAUSES
+from nightsift.simulate.campaign import CampaignSpec, make_campaign
+from nightsift.simulate.defects import CAUSES, SCENE_DEFECTS, readout
+from nightsift.simulate.sky import Scene, draw_field, draw_telescope, expose, render_stars
 
-SPEC = CampaignSpec(nights=3, frames_per_night=16, mixed_frames=24, height=64, width=80, seed=5)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
-    return make_campaign(tmp_path_factory.mktemp("made") / "campaign", SPEC)
+TINY = CampaignSpec(nights=2, frames_per_night=14, mixed_frames=12, height=80, width=96, seed=3)
+SHAPE = (200, 240)
 
 
-def digests(root: Path) -> dict[str, str]:
-    files = sorted(path for path in root.rglob("*") if path.is_file())
+def digest(folder: Path) -> dict[str, str]:
     return {
-        path.relative_to(root).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in files
+        path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
     }
 
 
-def rows(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="", encoding="utf-8") as stream:
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as stream:
         return list(csv.DictReader(stream))
 
 
-def folders(made: Campaign) -> list[Path]:
-    return [*sorted(made.seq_dir.iterdir()), made.mixed_dir]
+def test_the_same_spec_gives_the_same_bytes_and_another_seed_others(tmp_path):
+    make_campaign(tmp_path / "a", TINY)
+    make_campaign(tmp_path / "b", TINY)
+    assert digest(tmp_path / "a") == digest(tmp_path / "b")
+    make_campaign(tmp_path / "c", CampaignSpec(**{**vars(TINY), "seed": 4}))
+    assert digest(tmp_path / "a") != digest(tmp_path / "c")
 
 
-def test_layout(made: Campaign) -> None:
-    assert [folder.name for folder in folders(made)] == ["toi-1", "toi-2", "toi-3", "mixed"]
-    for folder, n in zip(folders(made), (16, 16, 16, 24), strict=True):
-        names = sorted(path.name for path in folder.glob("*.fits"))
-        assert [row["file"] for row in rows(folder / "labels.csv")] == names
-        assert len(names) == n
-        assert not any("bad" in name for name in names)
+def test_labels_agree_with_the_truth_and_each_night_is_one_night(tmp_path):
+    made = make_campaign(tmp_path / "a", TINY)
+    folders = [*sorted(made.seq_dir.iterdir()), made.mixed_dir]
+    assert len(folders) == 3
+    for folder in folders:
+        causes = {row["file"]: row["cause"] for row in table(folder / "truth.csv")}
+        labels = {row["file"]: row["label"] for row in table(folder / "labels.csv")}
+        assert set(labels) == {path.name for path in folder.glob("*.fits")}
+        for name, label in labels.items():
+            assert (label == "good") == (causes[name] == "none")
+            assert "bad" not in name
+        assert {"good", "bad"} <= set(labels.values())
+    infos = {path: read_frame(path).info for path in folders[0].glob("*.fits")}
+    (night,) = group_nights(infos)
+    assert night.timed
+    assert [path.name for path in night.files] == sorted(labels_of(folders[0]))
 
 
-def test_the_same_spec_gives_the_same_bytes(made: Campaign, tmp_path: Path) -> None:
-    again = make_campaign(tmp_path / "elsewhere", SPEC)
-    assert digests(again.seq_dir.parent) == digests(made.seq_dir.parent)
+def labels_of(folder: Path) -> list[str]:
+    return [row["file"] for row in table(folder / "labels.csv")]
 
 
-def test_another_seed_gives_other_pixels(made: Campaign, tmp_path: Path) -> None:
-    other = CampaignSpec(nights=1, frames_per_night=12, mixed_frames=0, height=64, width=80, seed=6)
-    theirs = make_campaign(tmp_path / "other", other)
-    name = "toi-1/TOI-1001.01_0001.fits"
-    ours = fits.getdata(made.seq_dir / name)
-    assert not np.array_equal(fits.getdata(theirs.seq_dir / name), ours)
+def test_every_cause_occurs(tmp_path):
+    spec = CampaignSpec(nights=3, frames_per_night=48, mixed_frames=60, height=64, width=64)
+    made = make_campaign(tmp_path / "a", spec)
+    seen = {row["cause"] for path in made.seq_dir.parent.rglob("truth.csv") for row in table(path)}
+    assert seen == {*CAUSES, "none"}
 
 
-def test_a_night_does_not_depend_on_how_many_others_there_are(
-    made: Campaign, tmp_path: Path
-) -> None:
-    alone = CampaignSpec(nights=1, frames_per_night=16, mixed_frames=3, height=64, width=80, seed=5)
-    night = make_campaign(tmp_path / "alone", alone).seq_dir / "toi-1"
-    assert digests(night) == digests(made.seq_dir / "toi-1")
+def test_a_finished_campaign_is_reused_and_anything_else_is_left_alone(tmp_path):
+    make_campaign(tmp_path / "a", TINY)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "a").rglob("*")}
+    make_campaign(tmp_path / "a", TINY)
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "a").rglob("*")}
+    with pytest.raises(NightsiftError, match="is not this campaign"):
+        make_campaign(tmp_path / "a", CampaignSpec())
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(NightsiftError, match="choose another folder"):
+        make_campaign(tmp_path / "mine", TINY)
 
 
-def test_labels_agree_with_the_truth(made: Campaign) -> None:
-    for folder in folders(made):
-        labels, truth = rows(folder / "labels.csv"), rows(folder / "truth.csv")
-        assert [row["file"] for row in truth] == [row["file"] for row in labels]
-        for label, fact in zip(labels, truth, strict=True):
-            assert fact["cause"] in {"none", *CAUSES}
-            assert (label["label"] == "good") == (fact["cause"] == "none")
-            assert label["notes"] == fact["cause"].replace("none", "")
+def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
+    def full(*_args: object) -> None:
+        raise OSError(28, "No space left on device")
 
-
-def test_every_night_has_good_bad_and_marginal_frames(made: Campaign) -> None:
-    for folder in folders(made)[:-1]:
-        counts = Counter(row["label"] for row in rows(folder / "labels.csv"))
-        assert counts == {"good": 11, "bad": 4, "marginal": 1}
-
-
-def test_headers(made: Campaign) -> None:
-    paths = sorted((made.seq_dir / "toi-2").glob("*.fits"))
-    headers = [fits.getheader(path) for path in paths]
-    times = [header["DATE-OBS"] for header in headers]
-    assert times == sorted(set(times))
-    assert all(time.startswith("2025-01-1") for time in times)
-    for header in headers:
-        assert header["OBJECT"] == "TOI-1002.01"
-        assert header["IMAGETYP"] == "Light Frame"
-        assert header["EXPTIME"] > 0
-        assert header["GAIN"] > 0
-        assert header["FILTER"] == "R"
-    assert len({header["TELESCOP"] for header in headers}) == 1
-    assert fits.getdata(paths[0]).dtype == np.uint16
-    assert fits.getdata(paths[0]).shape == (64, 80)
-
-
-def test_mixed_frames_are_each_of_their_own_field(made: Campaign) -> None:
-    headers = [fits.getheader(path) for path in made.mixed_dir.glob("*.fits")]
-    assert len({header["OBJECT"] for header in headers}) == SPEC.mixed_frames
-    assert len({header["DATE-OBS"] for header in headers}) == SPEC.mixed_frames
-
-
-def test_a_finished_campaign_is_used_again(made: Campaign) -> None:
-    out = made.seq_dir.parent
-    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
-    calls: list[tuple[int, int]] = []
-    again = make_campaign(out, SPEC, progress=lambda done, total: calls.append((done, total)))
-    assert again == made
-    assert calls == []
-    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
-
-
-def test_progress_counts_every_frame(tmp_path: Path) -> None:
-    spec = CampaignSpec(nights=1, frames_per_night=12, mixed_frames=2, height=64, width=64)
-    calls: list[tuple[int, int]] = []
-    make_campaign(tmp_path / "new", spec, progress=lambda done, total: calls.append((done, total)))
-    assert calls == [(i, 14) for i in range(1, 15)]
-
-
-def test_a_campaign_of_another_spec_is_left_alone(made: Campaign) -> None:
-    with pytest.raises(NightsiftError, match="exists and is not this campaign"):
-        make_campaign(made.seq_dir.parent, CampaignSpec())
-
-
-def test_a_foreign_folder_is_left_alone(tmp_path: Path) -> None:
-    precious = tmp_path / "nights" / "frame.fits"
-    precious.parent.mkdir()
-    precious.write_text("precious")
-    with pytest.raises(NightsiftError, match="exists and is not this campaign"):
-        make_campaign(tmp_path / "nights", SPEC)
-    assert list(tmp_path.rglob("*")) == [precious.parent, precious]
-
-
-def test_a_full_disk_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    count = 0
-    write = fits.writeto
-
-    def full(*args: object, **kwargs: object) -> None:
-        nonlocal count
-        count += 1
-        if count > 5:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        write(*args, **kwargs)
-
-    monkeypatch.setattr(campaign_module.fits, "writeto", full)
-    with pytest.raises(OSError, match="No space left"):
-        make_campaign(tmp_path / "out", SPEC)
-    assert count == 6
+    monkeypatch.setattr(campaign_module, "_write_tables", full)
+    with pytest.raises(OSError, match="No space"):
+        make_campaign(tmp_path / "a", TINY)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_faster_process_wins(made: Campaign, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    spec = CampaignSpec(nights=1, frames_per_night=12, mixed_frames=0, height=64, width=64)
-    nested: list[Campaign] = []
-
-    def second(done: int, _total: int) -> None:
-        if done == 12:
-            nested.append(make_campaign(out, spec))
-            (out / "theirs").touch()
-
-    assert make_campaign(out, spec, progress=second) == nested[0]
-    assert (out / "theirs").exists()
-    assert list(tmp_path.iterdir()) == [out]
+@pytest.mark.parametrize("change", [{"nights": 0}, {"height": 10}, {"bad_fraction": 0.9}])
+def test_impossible_specs_are_refused(change):
+    with pytest.raises(NightsiftError, match="campaign: expected"):
+        CampaignSpec(**change)
 
 
-def test_the_record_holds_the_spec(made: Campaign) -> None:
-    record = json.loads((made.seq_dir.parent / "campaign.json").read_text())
-    assert record.pop("format") >= 1
-    assert CampaignSpec(**record) == SPEC
+@pytest.fixture
+def scene() -> Scene:
+    rng = np.random.default_rng(5)
+    telescope = draw_telescope(rng)
+    return Scene(field=draw_field(rng, telescope, SHAPE), fwhm_px=3.0, sky_e=400.0)
 
 
-@pytest.mark.parametrize(
-    ("field", "value", "match"),
-    [
-        ("nights", 0, "nights >= 1"),
-        ("frames_per_night", 11, "frames_per_night >= 12"),
-        ("mixed_frames", -1, "mixed_frames >= 0"),
-        ("height", 63, ">= 64"),
-        ("width", 63, ">= 64"),
-        ("bad_fraction", 0.61, "bad_fraction in 0-0.6"),
-        ("bad_fraction", float("nan"), "bad_fraction in 0-0.6"),
-    ],
-)
-def test_ranges(field: str, value: float, match: str) -> None:
-    with pytest.raises(NightsiftError, match=match):
-        CampaignSpec(**{field: value})
+def moments(image: np.ndarray) -> tuple[float, float]:
+    """Median elongation and half-flux radius of the bright stars of a noiseless image."""
+    objects = sep.extract(image, 0.02 * image.max(), minarea=9)
+    radius, _ = sep.flux_radius(image, objects["x"], objects["y"], 25 + 0 * objects["x"], 0.5)
+    return float(np.median(objects["a"] / objects["b"])), float(np.median(radius))
+
+
+def test_trailing_elongates_and_defocus_widens(scene):
+    rng = np.random.default_rng(0)
+    round_stars = moments(render_stars(scene, SHAPE))
+    trailed, _ = SCENE_DEFECTS["trailing"](scene, 0.5, SHAPE, rng)
+    assert moments(render_stars(trailed, SHAPE))[0] > 1.5 * round_stars[0]
+    wide, truth = SCENE_DEFECTS["defocus"](scene, 0.5, SHAPE, rng)
+    assert moments(render_stars(wide, SHAPE))[1] > 1.5 * round_stars[1]
+    assert (truth.cause, truth.unit) == ("defocus", "px")
+
+
+def test_cloud_dims_by_the_stated_transmission_and_glows(scene):
+    rng = np.random.default_rng(1)
+    cloudy, truth = SCENE_DEFECTS["cloud"](scene, 0.6, SHAPE, rng)
+    clear = render_stars(scene, SHAPE)
+    ratio = (clear * cloudy.transmission).sum() / clear.sum()
+    assert ratio == pytest.approx(truth.strength, rel=0.3)
+    assert 0.2 < truth.strength < 0.6
+    assert float(np.mean(cloudy.light_e)) > 0
+
+
+def test_bright_sky_and_streak_and_readout_change_what_they_say(scene):
+    rng = np.random.default_rng(2)
+    telescope = draw_telescope(rng)
+    plain = expose(scene, telescope, SHAPE, np.random.default_rng(3))
+    bright, truth = SCENE_DEFECTS["bright_sky"](scene, 0.3, SHAPE, rng)
+    assert bright.sky_e == pytest.approx(scene.sky_e * truth.strength)
+    lined, _ = SCENE_DEFECTS["streak"](scene, 0.8, SHAPE, rng)
+    changed = expose(lined, telescope, SHAPE, np.random.default_rng(3)).astype(float) - plain
+    assert (changed > 0).mean() > 0.01
+    broken, truth = readout(plain, 0.5, rng)
+    rows = (broken != plain).any(axis=1).mean()
+    assert rows == pytest.approx(truth.strength, abs=0.1)
+
+
+def test_a_pointing_jump_moves_the_field_by_the_stated_length(scene):
+    moved, truth = SCENE_DEFECTS["pointing"](scene, 0.5, SHAPE, np.random.default_rng(4))
+    assert np.hypot(*moved.shift_px) == pytest.approx(truth.strength)

@@ -43,24 +43,15 @@ def cloud(scene: Scene, s: float, shape: Shape, rng: np.random.Generator) -> Cha
 
 
 def trailing(scene: Scene, s: float, shape: Shape, rng: np.random.Generator) -> Changed:
-    """A straight drift, sometimes a double image; strength is its length, 1.5 to 9 FWHM."""
+    """A straight drift; strength is its length, 1.5 to 9 FWHM."""
     length = scene.fwhm_px * (1.5 + 7.5 * s)
-    angle = rng.uniform(0, np.pi)
-    kernel = double_kernel(length, angle) if rng.random() < 0.2 else line_kernel(length, angle)
+    kernel = line_kernel(length, rng.uniform(0, np.pi))
     return scene.changed(kernel=kernel), Truth("trailing", length, "px")
 
 
 def line_kernel(length_px: float, angle: float) -> Image:
     """A line of unit sum, drawn with sub-pixel weights."""
-    return _splat(np.linspace(-length_px / 2, length_px / 2, 8 * int(length_px + 2)), angle)
-
-
-def double_kernel(length_px: float, angle: float) -> Image:
-    """Two points of unit sum: the mount jumped during the exposure."""
-    return _splat(np.array([-length_px / 2, length_px / 2]), angle)
-
-
-def _splat(along: Image, angle: float) -> Image:
+    along = np.linspace(-length_px / 2, length_px / 2, 8 * int(length_px + 2))
     half = int(np.abs(along).max()) + 2
     kernel = np.zeros((2 * half + 1, 2 * half + 1))
     x, y = along * np.cos(angle) + half, along * np.sin(angle) + half
