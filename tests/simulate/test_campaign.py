@@ -4,20 +4,16 @@ import csv
 import hashlib
 from pathlib import Path
 
-import numpy as np
 import pytest
-import sep
 
 from nightsift.errors import NightsiftError
 from nightsift.fits.nights import group_nights
 from nightsift.fits.reader import read_frame
 from nightsift.simulate import campaign as campaign_module
 from nightsift.simulate.campaign import CampaignSpec, make_campaign
-from nightsift.simulate.defects import CAUSES, SCENE_DEFECTS, readout
-from nightsift.simulate.sky import Scene, draw_field, draw_telescope, expose, render_stars
+from nightsift.simulate.defects import CAUSES
 
 TINY = CampaignSpec(nights=2, frames_per_night=14, mixed_frames=12, height=80, width=96, seed=3)
-SHAPE = (200, 240)
 
 
 def digest(folder: Path) -> dict[str, str]:
@@ -96,56 +92,3 @@ def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
 def test_impossible_specs_are_refused(change):
     with pytest.raises(NightsiftError, match="campaign: expected"):
         CampaignSpec(**change)
-
-
-@pytest.fixture
-def scene() -> Scene:
-    rng = np.random.default_rng(5)
-    telescope = draw_telescope(rng)
-    return Scene(field=draw_field(rng, telescope, SHAPE), fwhm_px=3.0, sky_e=400.0)
-
-
-def moments(image: np.ndarray) -> tuple[float, float]:
-    """Median elongation and half-flux radius of the bright stars of a noiseless image."""
-    objects = sep.extract(image, 0.02 * image.max(), minarea=9)
-    radius, _ = sep.flux_radius(image, objects["x"], objects["y"], 25 + 0 * objects["x"], 0.5)
-    return float(np.median(objects["a"] / objects["b"])), float(np.median(radius))
-
-
-def test_trailing_elongates_and_defocus_widens(scene):
-    rng = np.random.default_rng(0)
-    round_stars = moments(render_stars(scene, SHAPE))
-    trailed, _ = SCENE_DEFECTS["trailing"](scene, 0.5, SHAPE, rng)
-    assert moments(render_stars(trailed, SHAPE))[0] > 1.5 * round_stars[0]
-    wide, truth = SCENE_DEFECTS["defocus"](scene, 0.5, SHAPE, rng)
-    assert moments(render_stars(wide, SHAPE))[1] > 1.5 * round_stars[1]
-    assert (truth.cause, truth.unit) == ("defocus", "px")
-
-
-def test_cloud_dims_by_the_stated_transmission_and_glows(scene):
-    rng = np.random.default_rng(1)
-    cloudy, truth = SCENE_DEFECTS["cloud"](scene, 0.6, SHAPE, rng)
-    clear = render_stars(scene, SHAPE)
-    ratio = (clear * cloudy.transmission).sum() / clear.sum()
-    assert ratio == pytest.approx(truth.strength, rel=0.3)
-    assert 0.2 < truth.strength < 0.6
-    assert float(np.mean(cloudy.light_e)) > 0
-
-
-def test_bright_sky_and_streak_and_readout_change_what_they_say(scene):
-    rng = np.random.default_rng(2)
-    telescope = draw_telescope(rng)
-    plain = expose(scene, telescope, SHAPE, np.random.default_rng(3))
-    bright, truth = SCENE_DEFECTS["bright_sky"](scene, 0.3, SHAPE, rng)
-    assert bright.sky_e == pytest.approx(scene.sky_e * truth.strength)
-    lined, _ = SCENE_DEFECTS["streak"](scene, 0.8, SHAPE, rng)
-    changed = expose(lined, telescope, SHAPE, np.random.default_rng(3)).astype(float) - plain
-    assert (changed > 0).mean() > 0.01
-    broken, truth = readout(plain, 0.5, rng)
-    rows = (broken != plain).any(axis=1).mean()
-    assert rows == pytest.approx(truth.strength, abs=0.1)
-
-
-def test_a_pointing_jump_moves_the_field_by_the_stated_length(scene):
-    moved, truth = SCENE_DEFECTS["pointing"](scene, 0.5, SHAPE, np.random.default_rng(4))
-    assert np.hypot(*moved.shift_px) == pytest.approx(truth.strength)

@@ -35,7 +35,9 @@ def cloud(scene: Scene, s: float, shape: Shape, rng: np.random.Generator) -> Cha
     """Uneven extinction with sky glow; strength is the mean transmission, 0.8 to 0.05."""
     transmission = 0.8 - 0.75 * s
     depth = -np.log(transmission)
-    uneven = np.clip(1 + 0.35 * smooth_noise(rng, shape, max(shape) / 3), 0.2, 2.5)
+    # A thin veil is even; it is the thick clouds that have edges.
+    contrast = 0.1 + 0.3 * s
+    uneven = np.clip(1 + contrast * smooth_noise(rng, shape, max(shape) / 3), 0.2, 2.5)
     field = np.exp(-depth * uneven / uneven.mean())
     glow = scene.sky_e * rng.uniform(0.2, 0.9) * (1 - field)
     changed = scene.changed(transmission=field, light_e=scene.light_e + glow)
@@ -43,15 +45,24 @@ def cloud(scene: Scene, s: float, shape: Shape, rng: np.random.Generator) -> Cha
 
 
 def trailing(scene: Scene, s: float, shape: Shape, rng: np.random.Generator) -> Changed:
-    """A straight drift; strength is its length, 1.5 to 9 FWHM."""
+    """A straight drift, sometimes a double image; strength is its length, 1.5 to 9 FWHM."""
     length = scene.fwhm_px * (1.5 + 7.5 * s)
-    kernel = line_kernel(length, rng.uniform(0, np.pi))
+    angle = rng.uniform(0, np.pi)
+    kernel = double_kernel(length, angle) if rng.random() < 0.05 else line_kernel(length, angle)
     return scene.changed(kernel=kernel), Truth("trailing", length, "px")
 
 
 def line_kernel(length_px: float, angle: float) -> Image:
     """A line of unit sum, drawn with sub-pixel weights."""
-    along = np.linspace(-length_px / 2, length_px / 2, 8 * int(length_px + 2))
+    return _splat(np.linspace(-length_px / 2, length_px / 2, 8 * int(length_px + 2)), angle)
+
+
+def double_kernel(length_px: float, angle: float) -> Image:
+    """Two points of unit sum: the mount jumped during the exposure."""
+    return _splat(np.array([-length_px / 2, length_px / 2]), angle)
+
+
+def _splat(along: Image, angle: float) -> Image:
     half = int(np.abs(along).max()) + 2
     kernel = np.zeros((2 * half + 1, 2 * half + 1))
     x, y = along * np.cos(angle) + half, along * np.sin(angle) + half
@@ -128,7 +139,7 @@ def bright_sky(scene: Scene, s: float, shape: Shape, rng: np.random.Generator) -
 
 def no_stars(scene: Scene, s: float, shape: Shape, rng: np.random.Generator) -> Changed:
     """The shutter stayed closed; strength is the share of light that leaks in."""
-    leak = 0.05 * (1 - s)
+    leak = 0.01 * (1 - s)
     return scene.changed(shade=leak), Truth("no_stars", leak, "share")
 
 
@@ -161,9 +172,10 @@ SCENE_DEFECTS: dict[str, SceneDefect] = {
     "bright_sky": bright_sky,
     "no_stars": no_stars,
 }
+PIXEL_DEFECTS: dict[str, PixelDefect] = {"readout": readout}
 # Those that come and go over several frames, and those that hit single ones.
 SPELLS = ("cloud", "trailing", "defocus", "obstruction", "bright_sky")
-SINGLES = ("streak", "pointing", "readout", "no_stars", "trailing", "streak")
-CAUSES = (*SCENE_DEFECTS, "readout")
+SINGLES = ("streak", "pointing", "readout", "no_stars", "trailing")
+CAUSES = (*SCENE_DEFECTS, *PIXEL_DEFECTS)
 # Below this strength an observer would hesitate: the frame is labelled marginal.
 MARGINAL_BELOW = 0.12

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 Image = npt.NDArray[np.float64]
-MOFFAT_BETA = 3.0
+MOFFAT_BETA = 3
 # The full well in ADU of a 16-bit converter.
 SATURATION_ADU = 65535
 
@@ -57,6 +57,7 @@ class Scene:
 
     Attributes:
         field: the stars.
+        airmass: at the exposure; its extinction is already in the stars' electrons.
         shift_px: (dx, dy) of the field against the night's first frame.
         flipped: whether the field is turned by 180 degrees.
         fwhm_px: seeing.
@@ -69,6 +70,7 @@ class Scene:
     """
 
     field: StarField
+    airmass: float = 1.0
     shift_px: tuple[float, float] = (0.0, 0.0)
     flipped: bool = False
     fwhm_px: float = 3.0
@@ -124,37 +126,45 @@ def moffat(dx: Image, dy: Image, fwhm_px: float) -> Image:
     """Moffat profile of unit volume (Moffat 1969), beta = 3."""
     alpha2 = (fwhm_px / 2) ** 2 / (2 ** (1 / MOFFAT_BETA) - 1)
     norm = (MOFFAT_BETA - 1) / (np.pi * alpha2)
-    profile: Image = norm * (1 + (dx**2 + dy**2) / alpha2) ** -MOFFAT_BETA
+    core = 1 + (dx**2 + dy**2) / alpha2
+    profile: Image = norm / (core * core * core)  # many times faster than a power
     return profile
 
 
 def render_stars(scene: Scene, shape: tuple[int, int]) -> Image:
-    """Electrons of all stars on (H, W) pixels before clouds."""
+    """Electrons of all stars on (H, W) pixels before clouds; each stamp is as wide as it shows."""
     height, width = shape
     x, y = scene.field.x, scene.field.y
     if scene.flipped:
         x, y = width - 1 - x, height - 1 - y
     x, y = x + scene.shift_px[0], y + scene.shift_px[1]
-    image = np.zeros(shape)
-    # Broad enough for the wings of the brightest stars, narrow enough to stay fast.
-    half = int(np.ceil(4 * scene.fwhm_px))
-    reach = half + (max(scene.kernel.shape) if scene.kernel is not None else 0)
-    inside = (x > -reach) & (x < width + reach) & (y > -reach) & (y < height + reach)
-    padded = np.zeros((height + 2 * reach, width + 2 * reach))
-    offsets = np.arange(-half, half + 1)
-    for cx, cy, flux in zip(
-        x[inside] + reach, y[inside] + reach, scene.field.flux_e[inside], strict=True
+    halves = stamp_half_px(scene.field.flux_e, scene.fwhm_px, np.sqrt(scene.sky_e))
+    spread = max(scene.kernel.shape) // 2 if scene.kernel is not None else 0
+    # Stars beyond the edge count for as far as their own light reaches.
+    over = halves + spread
+    inside = (x > -over) & (x < width + over) & (y > -over) & (y < height + over)
+    pad = int(2 * halves.max(initial=0) + spread + 1)
+    padded = np.zeros((height + 2 * pad, width + 2 * pad))
+    for cx, cy, flux, half in zip(
+        x[inside] + pad, y[inside] + pad, scene.field.flux_e[inside], halves[inside], strict=True
     ):
         ix, iy = round(cx), round(cy)
-        left, top = ix - half, iy - half
-        if left < 0 or top < 0 or ix + half >= padded.shape[1] or iy + half >= padded.shape[0]:
-            continue
+        offsets = np.arange(-half, half + 1)
         stamp = moffat((offsets + ix - cx)[None, :], (offsets + iy - cy)[:, None], scene.fwhm_px)
-        padded[top : iy + half + 1, left : ix + half + 1] += flux * stamp
+        padded[iy - half : iy + half + 1, ix - half : ix + half + 1] += flux * stamp
     if scene.kernel is not None:
         padded = convolve(padded, scene.kernel)
-    image += padded[reach : reach + height, reach : reach + width]
-    return image
+    return padded[pad : pad + height, pad : pad + width]
+
+
+def stamp_half_px(flux_e: Image, fwhm_px: float, noise_e: float) -> npt.NDArray[np.int64]:
+    """(N,) half widths beyond which a star stays below 2 % of the noise, 3 to 12 FWHM."""
+    peak = flux_e * moffat(np.zeros(1), np.zeros(1), fwhm_px)
+    alpha = fwhm_px / 2 / np.sqrt(2 ** (1 / MOFFAT_BETA) - 1)
+    excess = np.maximum(1.0, peak / (0.02 * max(1.0, noise_e))) ** (1 / MOFFAT_BETA)
+    radius = np.clip(alpha * np.sqrt(excess - 1), 3 * fwhm_px, 12 * fwhm_px)
+    half: npt.NDArray[np.int64] = np.ceil(radius).astype(np.int64)
+    return half
 
 
 def convolve(image: Image, kernel: Image) -> Image:

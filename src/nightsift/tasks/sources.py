@@ -28,10 +28,11 @@ def ensure_data(cfg: DictConfig) -> None:
         return
     from hydra.utils import instantiate
 
-    from nightsift.simulate.campaign import make_campaign
+    from nightsift.simulate.campaign import FORMAT, make_campaign
 
     spec = OmegaConf.to_container(cfg.campaign, resolve=True)
-    digest = hashlib.sha256(json.dumps(spec, sort_keys=True).encode()).hexdigest()[:12]
+    key = json.dumps([FORMAT, spec], sort_keys=True)
+    digest = hashlib.sha256(key.encode()).hexdigest()[:12]
     out = Path(cfg.cache_dir) / f"campaign-{digest}"
     with progress_bar("simulating nights") as progress:
         campaign = make_campaign(out, instantiate(cfg.campaign), progress=progress)
