@@ -53,11 +53,27 @@ class ThresholdCalibration(pl.Callback):
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """Keeps the best epoch, also when a run is resumed in another folder.
+    """Keeps the best epoch of the later part, also when a run is resumed in another folder.
 
     Lightning forgets the best score when the folder changes, so that the first epoch after
     resuming would replace a better one. Here the best checkpoint comes along.
+
+    Args:
+        first_share: epochs before this share of `max_epochs` do not compete, 0-1: while the
+            learning rate is high, a good score on a few validation nights is mostly luck.
+        arguments: of Lightning's ModelCheckpoint.
     """
+
+    def __init__(self, *, first_share: float = 0.0, **arguments: Any) -> None:
+        if not 0 <= first_share <= 1:
+            raise ValueError(f"callbacks.best.first_share must lie in 0-1, got {first_share}")
+        super().__init__(**arguments)
+        self.first_share = first_share
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Compare this epoch with the best one so far, once epochs compete."""
+        if trainer.current_epoch >= int(self.first_share * (trainer.max_epochs or 0)):
+            super().on_validation_end(trainer, pl_module)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take over the best score, and a copy of its checkpoint."""
