@@ -67,7 +67,7 @@ class BestCheckpoint(ModelCheckpoint):
     def __init__(self, *, first_share: float = 0.0, **arguments: Any) -> None:
         if not 0 <= first_share <= 1:
             raise ValueError(f"callbacks.best.first_share must lie in 0-1, got {first_share}")
-        super().__init__(**arguments)
+        super().__init__(save_on_train_epoch_end=False, **arguments)
         self.first_share = first_share
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
