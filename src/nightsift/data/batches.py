@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, RandomSampler, Sampler, WeightedRandomSampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from nightsift.data.cache import TensorCache
 from nightsift.data.catalogue import Record
@@ -169,14 +169,26 @@ def _labelled_spans(sequence: int, records: Sequence[Record]) -> list[Run]:
 def frame_loader(
     dataset: FrameDataset, *, batch: int, balanced: bool, generator: torch.Generator
 ) -> DataLoader[FrameBatch]:
-    """Shuffled training frames, or as many drawn with equal chance for either class."""
-    sampler: Sampler[int] = RandomSampler(dataset, generator=generator)
+    """Shuffled training frames, or as many drawn with equal chance for either class.
+
+    The order is drawn here and not when an iteration starts: Lightning starts one more
+    iteration in an epoch that it does not resume.
+    """
+    count = len(dataset.records)
+    order = torch.randperm(count, generator=generator)
     if balanced:
         labels = label_tensor(dataset.records).long()
         weights = 1.0 / torch.bincount(labels, minlength=2)[labels]
-        sampler = WeightedRandomSampler(weights.tolist(), len(labels), generator=generator)
-    batches = torch.utils.data.BatchSampler(sampler, batch, drop_last=False)
-    return DataLoader(dataset, sampler=batches, batch_size=None)
+        order = torch.multinomial(weights, count, replacement=True, generator=generator)
+    batches = [part.tolist() for part in torch.split(order, batch)]
+    return batch_loader(dataset, batches, generator)
+
+
+def batch_loader(
+    dataset: Dataset[Any], batches: Iterable[Any], generator: torch.Generator
+) -> DataLoader[Any]:
+    """Loads whole batches; `generator` keeps the loader off torch's global random state."""
+    return DataLoader(dataset, sampler=batches, batch_size=None, generator=generator)
 
 
 def ordered_loader(dataset: FrameDataset, *, batch: int) -> DataLoader[FrameBatch]:

@@ -18,6 +18,7 @@ from nightsift.data.batches import (
     FrameDataset,
     RunSampler,
     WindowDataset,
+    batch_loader,
     frame_loader,
     ordered_loader,
 )
@@ -193,7 +194,7 @@ class NightsDataModule(pl.LightningDataModule):
                 generator=generator,
             )
             dataset = WindowDataset(self.cache, sequences, window=self.window)
-            loaders["windows"] = DataLoader(dataset, sampler=runs, batch_size=None)
+            loaders["windows"] = batch_loader(dataset, runs, generator)
         return CombinedLoader(loaders, mode="max_size")
 
     def val_dataloader(self) -> DataLoader[FrameBatch]:

@@ -91,7 +91,9 @@ def assign_splits(nights: Sequence[NightData], spec: SplitSpec, *, window: int) 
         for night in labelled:
             _set(night, "train")
         labelled = ordered
-    if 0 < len(labelled) < len(open_parts):
+    if not labelled:
+        return
+    if len(labelled) < len(open_parts):
         _cut_into_blocks(labelled, open_parts, window)
         return
     for night, part in zip(labelled, _deal(labelled, open_parts, spec.seed), strict=True):
