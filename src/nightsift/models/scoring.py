@@ -13,7 +13,7 @@ from torch import Tensor
 from nightsift.models.joint import JointFrameSeqModel
 
 # Windows go through the GRU in slices of this many, which bounds memory on long nights.
-_WINDOWS_PER_STEP = 1024
+_WINDOWS_PER_STEP = 64
 
 
 class HeadProbabilities(NamedTuple):
