@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from nightsift.errors import NightsiftError
 from nightsift.tasks.launch import launch
-from nightsift.tasks.sources import ensure_data, load_for_use, progress_bar, read_catalogue
+from nightsift.tasks.sources import ensure_data, load_for_use, read_catalogue, score
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,22 +28,14 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     Writes predictions.csv, metrics.json and figures into `run_dir`.
     """
     from nightsift.report.run import report_run
-    from nightsift.training.evaluation import apply_threshold, measure, predict_catalogue
+    from nightsift.training.evaluation import apply_threshold, measure
 
     loaded = load_for_use(cfg)
     ensure_data(cfg)
     catalogue, cache = read_catalogue(cfg, loaded)
     mark_seen_nights(catalogue, loaded.card)
     mark_calibration_nights(catalogue, list(cfg.calibration.nights), calibrate=cfg.calibrate)
-    with progress_bar("scoring") as progress:
-        table = predict_catalogue(
-            loaded.model,
-            loaded.card,
-            cache,
-            catalogue,
-            batch=cfg.data.frame_batch,
-            progress=progress,
-        )
+    table = score(cfg, loaded, catalogue, cache)
     threshold, choice = loaded.card.threshold, loaded.card.threshold_choice
     if cfg.calibrate:
         choice = _calibrate(cfg, table)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from omegaconf import DictConfig
 
 from nightsift.tasks.launch import launch
-from nightsift.tasks.sources import load_for_use, progress_bar, read_catalogue
+from nightsift.tasks.sources import load_for_use, read_catalogue, score
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,20 +17,11 @@ if TYPE_CHECKING:
 def run(cfg: DictConfig) -> pd.DataFrame:
     """Score every file below `folder`; returns and writes the table of predictions."""
     from nightsift.report.run import print_verdicts, write_predictions
-    from nightsift.training.evaluation import predict_catalogue
 
     loaded = load_for_use(cfg)
     cfg.data.seq_dirs = [cfg.folder]
     catalogue, cache = read_catalogue(cfg, loaded)
-    with progress_bar("scoring") as progress:
-        table = predict_catalogue(
-            loaded.model,
-            loaded.card,
-            cache,
-            catalogue,
-            batch=cfg.data.frame_batch,
-            progress=progress,
-        )
+    table = score(cfg, loaded, catalogue, cache)
     out_csv = Path(cfg.out_csv) if cfg.out_csv else Path(cfg.run_dir) / "predictions.csv"
     write_predictions(out_csv, table)
     print_verdicts(table)

@@ -15,6 +15,8 @@ from omegaconf import DictConfig, OmegaConf
 from nightsift.errors import NightsiftError
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from nightsift.data.cache import TensorCache
     from nightsift.data.catalogue import Catalogue
     from nightsift.models.weights import LoadedModel
@@ -116,6 +118,23 @@ def read_catalogue(cfg: DictConfig, loaded: LoadedModel) -> tuple[Catalogue, Ten
         catalogue = build_catalogue(sources, cache, progress=progress)
     log.info("%s", catalogue.summary())
     return catalogue, cache
+
+
+def score(
+    cfg: DictConfig, loaded: LoadedModel, catalogue: Catalogue, cache: TensorCache
+) -> pd.DataFrame:
+    """The table of predictions of `catalogue`, under a progress bar."""
+    from nightsift.training.evaluation import predict_catalogue
+
+    with progress_bar("scoring") as progress:
+        return predict_catalogue(
+            loaded.model,
+            loaded.card,
+            cache,
+            catalogue,
+            batch=cfg.data.frame_batch,
+            progress=progress,
+        )
 
 
 def _threshold(value: object, stored: float) -> float:
