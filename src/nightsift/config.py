@@ -172,9 +172,13 @@ class CampaignSchema:
     nights: int = MISSING
     frames_per_night: int = MISSING
     mixed_frames: int = MISSING
-    height: int = MISSING
-    width: int = MISSING
+    instruments: list[str] = MISSING
+    max_side: int = MISSING
     bad_fraction: float = MISSING
+    benign_fraction: float = MISSING
+    faintest: float = MISSING
+    grossest: float = MISSING
+    kinds: list[str] = MISSING
     seed: int = MISSING
 
 
@@ -203,7 +207,7 @@ class TrainConfig:
     scheduler: Any = None
     fusion: Any = MISSING
     calibration: Any = MISSING
-    campaign: Any = MISSING
+    simulate: Any = MISSING
     trainer: Any = MISSING
     callbacks: Any = MISSING
     logger: Any = MISSING
@@ -240,7 +244,7 @@ class EvaluateConfig:
     data: Any = MISSING
     fusion: Any = MISSING
     calibration: Any = MISSING
-    campaign: Any = MISSING
+    simulate: Any = MISSING
 
 
 @dataclass
@@ -248,8 +252,12 @@ class SimulateConfig:
     """Top level of `simulate`."""
 
     out: str = MISSING
+    source: str = MISSING
+    max_gap_h: float = MISSING
+    contact_sheets: bool = MISSING
+    workers: int = MISSING
     run_dir: str = MISSING
-    campaign: Any = MISSING
+    simulate: Any = MISSING
 
 
 SCHEMAS: dict[tuple[str | None, str], type] = {
@@ -268,7 +276,7 @@ SCHEMAS: dict[tuple[str | None, str], type] = {
     ("scheduler", "cosine_schema"): CosineSchema,
     ("fusion", "schema"): FusionSchema,
     ("calibration", "schema"): CalibrationSchema,
-    ("campaign", "schema"): CampaignSchema,
+    ("simulate", "schema"): CampaignSchema,
 }
 
 

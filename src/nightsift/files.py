@@ -1,8 +1,9 @@
-"""Files written whole or not at all."""
+"""Files and folders written whole or not at all."""
 
 from __future__ import annotations
 
 import secrets
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,9 +16,36 @@ def replacing(path: Path) -> Iterator[Path]:
     The temporary file is removed when the block fails, so that a full disk or an interruption
     leaves the old file, or none, and never a part.
     """
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
+    temporary = _temporary(path)
     try:
         yield temporary
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def making_folder(path: Path) -> Iterator[Path]:
+    """Give an empty temporary folder beside `path` and rename it when the block succeeds.
+
+    Raises:
+        FileExistsError: `path` exists, or came to exist meanwhile; nothing is overwritten.
+    """
+    if path.exists():
+        raise FileExistsError(17, "exists already", str(path))
+    temporary = _temporary(path)
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+        try:
+            temporary.rename(path)
+        except OSError as error:
+            if not path.exists():
+                raise
+            raise FileExistsError(17, "came to exist meanwhile", str(path)) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")

@@ -1,13 +1,11 @@
-"""A small campaign on disk: nights in time order, a folder of mixed frames, labels, truth."""
+"""A campaign on disk: nights in time order, a folder of mixed frames, labels, truth."""
 
 from __future__ import annotations
 
-import csv
 import json
-import secrets
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,13 +13,22 @@ import numpy as np
 from astropy.io import fits
 
 from nightsift.errors import NightsiftError
-from nightsift.simulate.defects import PIXEL_DEFECTS, SCENE_DEFECTS, Pixels, Truth
-from nightsift.simulate.plan import Plan, plan_mixed, plan_night
-from nightsift.simulate.sky import expose
+from nightsift.files import making_folder
+from nightsift.simulate.defects.catalogue import Occurrence, apply
+from nightsift.simulate.detector import FixedPattern, draw_pattern
+from nightsift.simulate.exposure import Scene, expose
+from nightsift.simulate.header import Shot, file_name, make_header
+from nightsift.simulate.instrument import Instrument
+from nightsift.simulate.night import NightPlan, draw_night
+from nightsift.simulate.spells import DefectSpec, plan_defects, plan_single
+from nightsift.simulate.tables import FrameTruth, write_tables
+from nightsift.simulate.work import Progress, in_processes, process_count
 
 # Raised when the same spec no longer gives the same pixels.
-FORMAT = 2
+FORMAT = 3
 RECORD = "campaign.json"
+_MIXED_BAD_FRACTION = 0.45
+_FRAMES_PER_JOB = 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,22 +36,33 @@ class CampaignSpec:
     """What a campaign consists of; the same spec gives the same frames everywhere.
 
     Attributes:
-        nights: nights in time order, >= 1.
+        nights: nights in time order, >= 1; the instruments take turns.
         frames_per_night: >= 12.
-        mixed_frames: loose frames, each of another telescope and field.
-        height: of every frame, px, >= 64.
-        width: likewise.
-        bad_fraction: share of bad frames in a night, 0-0.6; unless it is 0, a night has at
-            least 3 of them, each of another cause.
+        mixed_frames: loose frames, each of another field.
+        instruments: names or files; empty for all that ship.
+        max_side: of the central subframe that is read, px, >= 64; 0 for whole detectors.
+        bad_fraction: share of bad frames in a night, 0-0.8; unless it is 0, a night has at
+            least 3 of them.
+        benign_fraction: share of nights with nothing bad in them, 0-1.
+        faintest: lowest level of a defect, 0 (faint) to 1 (gross).
+        grossest: highest level.
+        kinds: of defects; empty for all.
         seed: of everything, >= 0.
+
+    Raises:
+        NightsiftError: a value is out of range.
     """
 
-    nights: int = 3
-    frames_per_night: int = 60
-    mixed_frames: int = 90
-    height: int = 256
-    width: int = 320
+    nights: int
+    frames_per_night: int
+    mixed_frames: int
+    instruments: list[str] = field(default_factory=list)
+    max_side: int = 0
     bad_fraction: float = 0.25
+    benign_fraction: float = 0.0
+    faintest: float = 0.0
+    grossest: float = 1.0
+    kinds: list[str] = field(default_factory=list)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -53,13 +71,26 @@ class CampaignSpec:
                 "campaign: expected nights >= 1, frames_per_night >= 12, mixed_frames >= 0; found "
                 f"{self.nights}, {self.frames_per_night}, {self.mixed_frames}"
             )
-        if min(self.height, self.width) < 64 or not 0 <= self.bad_fraction <= 0.6:
+        if self.max_side and self.max_side < 64:
             raise NightsiftError(
-                "campaign: expected height and width >= 64 px and bad_fraction in 0-0.6; found "
-                f"{self.height}, {self.width}, {self.bad_fraction}"
+                f"campaign: expected max_side 0 or >= 64 px, found {self.max_side}"
             )
-        if self.seed < 0:
-            raise NightsiftError(f"campaign: expected seed >= 0, found {self.seed}")
+        if not 0 <= self.benign_fraction <= 1 or self.seed < 0:
+            raise NightsiftError(
+                "campaign: expected benign_fraction in 0-1 and seed >= 0, found "
+                f"{self.benign_fraction} and {self.seed}"
+            )
+        _ = self.defects
+
+    @property
+    def defects(self) -> DefectSpec:
+        """How many and how strong the defects of a night are."""
+        return DefectSpec(
+            bad_fraction=self.bad_fraction,
+            faintest=self.faintest,
+            grossest=self.grossest,
+            kinds=self.kinds,
+        )
 
 
 class Campaign(NamedTuple):
@@ -70,7 +101,12 @@ class Campaign(NamedTuple):
 
 
 def make_campaign(
-    out: Path, spec: CampaignSpec, *, progress: Callable[[int, int], None] | None = None
+    out: Path,
+    spec: CampaignSpec,
+    instruments: Sequence[Instrument],
+    *,
+    workers: int = 0,
+    progress: Progress | None = None,
 ) -> Campaign:
     """Write a campaign, or find it written.
 
@@ -80,105 +116,156 @@ def make_campaign(
     Args:
         out: the campaign's folder.
         spec: what it consists of.
+        instruments: those that the spec names.
+        workers: processes; 0 for as many as there are cores, if the work is worth it.
         progress: called with (frames done, frames to do).
 
     Raises:
         NightsiftError: `out` exists and is something else, or a campaign of another spec.
         OSError: it cannot be written; nothing of it is left.
     """
+    record = campaign_record(spec, instruments)
     if out.exists():
-        return _existing(out, spec)
-    temporary = out.with_name(f".{out.name}.{secrets.token_hex(4)}.part")
-    total = spec.nights * spec.frames_per_night + spec.mixed_frames
-    done = 0
+        return existing(out, record)
     try:
-        for folder, plans, rng in _folders(temporary, spec):
-            folder.mkdir(parents=True)
-            truths = []
-            for number, plan in enumerate(plans):
-                truths.append(_write_frame(folder, plan, spec, rng[number]))
-                done += 1
-                if progress:
-                    progress(done, total)
-            _write_tables(folder, plans, truths)
-        (temporary / RECORD).write_text(_record(spec), encoding="utf-8")
-        try:
-            temporary.rename(out)
-        except OSError:
-            if not out.exists():  # not another process that was faster
-                raise
-            return _existing(out, spec)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        with making_folder(out) as temporary:
+            cropped = [instrument.cropped(spec.max_side) for instrument in instruments]
+            _make_all(plan_campaign(temporary, spec, cropped), workers, progress)
+            (temporary / RECORD).write_text(record, encoding="utf-8")
+    except FileExistsError:  # another process was faster
+        return existing(out, record)
     return Campaign(out / "nights", out / "mixed")
 
 
-def _record(spec: CampaignSpec) -> str:
-    return json.dumps({"format": FORMAT, **asdict(spec)}, indent=2) + "\n"
+def campaign_record(spec: CampaignSpec, instruments: Sequence[Instrument]) -> str:
+    """All that decides the pixels of a campaign, as JSON."""
+    content = {"format": FORMAT, **asdict(spec), "telescopes": [asdict(i) for i in instruments]}
+    return json.dumps(content, indent=2) + "\n"
 
 
-def _existing(out: Path, spec: CampaignSpec) -> Campaign:
-    record = out / RECORD
-    if not record.is_file() or record.read_text("utf-8") != _record(spec):
+def _make_all(jobs: Sequence[Job], workers: int, progress: Progress | None) -> None:
+    folders = list(dict.fromkeys(job.folder for job in jobs))
+    for folder in folders:
+        folder.mkdir(parents=True)
+    pixels = sum(np.prod(job.plan.instrument.detector.shape) * len(job.frames) for job in jobs)
+    made = in_processes(
+        make_frames,
+        jobs,
+        processes=process_count(workers, float(pixels)),
+        weigh=lambda job: len(job.frames),
+        progress=progress,
+    )
+    for folder in folders:
+        parts = [part for job, part in zip(jobs, made, strict=True) if job.folder == folder]
+        write_tables(folder, [row for part in parts for row in part])
+
+
+def existing(out: Path, record: str) -> Campaign:
+    """The campaign in `out`, if it is the one that `record` describes."""
+    file = out / RECORD
+    if not file.is_file() or file.read_text("utf-8") != record:
         raise NightsiftError(f"{out} exists and is not this campaign: choose another folder")
     return Campaign(out / "nights", out / "mixed")
 
 
-def _folders(
-    root: Path, spec: CampaignSpec
-) -> Iterator[tuple[Path, list[Plan], list[np.random.Generator]]]:
-    """Each folder with its frames and one generator per frame."""
-    root.mkdir(parents=True)
-    shape = (spec.height, spec.width)
-    seeds = np.random.SeedSequence(spec.seed).spawn(spec.nights + 1)
-    for number in range(spec.nights):
-        plan_seed, *frame_seeds = seeds[number].spawn(spec.frames_per_night + 1)
-        plans = plan_night(
-            number,
-            np.random.default_rng(plan_seed),
-            n=spec.frames_per_night,
-            shape=shape,
-            bad_fraction=spec.bad_fraction,
-        )
-        rngs = [np.random.default_rng(seed) for seed in frame_seeds]
-        yield root / "nights" / f"toi-{number + 1}", plans, rngs
-    plan_seed, *frame_seeds = seeds[-1].spawn(spec.mixed_frames + 1)
-    plans = plan_mixed(np.random.default_rng(plan_seed), n=spec.mixed_frames, shape=shape)
-    yield root / "mixed", plans, [np.random.default_rng(seed) for seed in frame_seeds]
+class Job(NamedTuple):
+    """Some frames of one night, made by one process.
+
+    Attributes:
+        folder: where they go.
+        plan: the night.
+        pattern_seed: of the camera's fixed pattern.
+        frames: (index in the night, number in the name, defects, seed) of each.
+    """
+
+    folder: Path
+    plan: NightPlan
+    pattern_seed: np.random.SeedSequence
+    frames: list[tuple[int, int, list[Occurrence], np.random.SeedSequence]]
 
 
-def _write_frame(folder: Path, plan: Plan, spec: CampaignSpec, rng: np.random.Generator) -> Truth:
-    shape = (spec.height, spec.width)
-    scene, truth = plan.scene, Truth("none", 0.0, "")
-    defect = plan.defect
-    if defect and defect.cause in SCENE_DEFECTS:
-        # Its own seed: the frames of one spell share an angle, a donut or a gradient.
-        shared = np.random.default_rng(defect.seed)
-        scene, truth = SCENE_DEFECTS[defect.cause](scene, defect.strength, shape, shared)
-    pixels: Pixels = expose(scene, plan.telescope, shape, rng)
-    if defect and defect.cause in PIXEL_DEFECTS:
-        pixels, truth = PIXEL_DEFECTS[defect.cause](pixels, defect.strength, rng)
-    header = fits.Header()
-    header["DATE-OBS"] = plan.start.replace(tzinfo=None).isoformat(timespec="milliseconds")
-    header["EXPTIME"] = plan.telescope.exposure_s
-    header["FILTER"] = "R"
-    header["OBJECT"] = plan.target
-    header["TELESCOP"] = plan.telescope.name
-    header["INSTRUME"] = "simulated"
-    header["GAIN"] = round(plan.telescope.gain, 3)
-    header["AIRMASS"] = round(plan.scene.airmass, 4)
-    header["IMAGETYP"] = "Light Frame"
-    fits.writeto(folder / plan.name, pixels, header)
-    return truth
+def plan_campaign(root: Path, spec: CampaignSpec, instruments: Sequence[Instrument]) -> list[Job]:
+    """All work of a campaign; each night and frame has its own seed."""
+    seeds = np.random.SeedSequence(spec.seed).spawn(spec.nights + spec.mixed_frames)
+    jobs: list[Job] = []
+    for number, seed in enumerate(seeds):
+        plan_seed, pattern_seed, frames_seed = seed.spawn(3)
+        rng = np.random.default_rng(plan_seed)
+        if number >= spec.nights:
+            mixed = number - spec.nights
+            instrument = instruments[int(rng.integers(len(instruments)))]
+            # A loose frame comes from anywhere in its night.
+            plan, i = draw_night(rng, instrument, n=12, number=5000 + mixed), int(rng.integers(12))
+            single = plan_single(rng, mixed_defects(spec))
+            frame = (i, mixed + 1, single, frames_seed)
+            jobs.append(Job(root / "mixed", plan, pattern_seed, [frame]))
+            continue
+        instrument = instruments[number % len(instruments)]
+        plan = draw_night(rng, instrument, n=spec.frames_per_night, number=number)
+        benign = number < round(spec.benign_fraction * spec.nights)
+        empty: list[list[Occurrence]] = [[] for _ in range(len(plan))]
+        defects = empty if benign else plan_defects(rng, plan.time_s, spec.defects)
+        frame_seeds = frames_seed.spawn(len(plan))
+        frames = [(i, i + 1, defects[i], frame_seeds[i]) for i in range(len(plan))]
+        folder = root / "nights" / f"toi-{number + 1:03d}"
+        for first in range(0, len(frames), _FRAMES_PER_JOB):
+            some = frames[first : first + _FRAMES_PER_JOB]
+            jobs.append(Job(folder, plan, pattern_seed, some))
+    return jobs
 
 
-def _write_tables(folder: Path, plans: Sequence[Plan], truths: Sequence[Truth]) -> None:
-    labels = [("file", "label", "notes")]
-    table = [("file", "cause", "strength", "unit")]
-    for plan, truth in zip(plans, truths, strict=True):
-        note = truth.cause if plan.defect else ""
-        labels.append((plan.name, plan.label, note))
-        table.append((plan.name, truth.cause, f"{truth.strength:.4g}", truth.unit))
-    for name, rows in (("labels.csv", labels), ("truth.csv", table)):
-        with (folder / name).open("w", newline="", encoding="utf-8") as stream:
-            csv.writer(stream, lineterminator="\n").writerows(rows)
+def mixed_defects(spec: CampaignSpec) -> DefectSpec:
+    """Of the loose frames: more of them, and none that an observer would hesitate about."""
+    return DefectSpec(
+        bad_fraction=_MIXED_BAD_FRACTION if spec.bad_fraction else 0.0,
+        faintest=min(max(spec.faintest, 0.3), spec.grossest),
+        grossest=spec.grossest,
+        kinds=spec.kinds,
+    )
+
+
+def make_frames(job: Job) -> list[FrameTruth]:
+    """Write the frames of a job and say what is in them."""
+    pattern = draw_pattern(job.plan.instrument, np.random.default_rng(job.pattern_seed))
+    return [_make_frame(job, pattern, *frame) for frame in job.frames]
+
+
+def _make_frame(
+    job: Job,
+    pattern: FixedPattern,
+    i: int,
+    number: int,
+    occurrences: list[Occurrence],
+    seed: np.random.SeedSequence,
+) -> FrameTruth:
+    plan, rng = job.plan, np.random.default_rng(seed)
+    effect, truths = apply(occurrences, plan.scene(i).facts, rng)
+    scene = plan.scene(i, effect)
+    pixels = expose(scene, pattern, rng)
+    shot = Shot(
+        instrument=plan.instrument,
+        target=plan.target,
+        band=plan.bands[i],
+        start=plan.start + timedelta(seconds=float(plan.time_s[i])),
+        exposure_s=plan.exposure_s,
+        number=number,
+        altitude_deg=float(plan.altitude_deg[i]),
+        airmass=float(plan.airmass[i]),
+        declination_deg=plan.declination_deg,
+    )
+    name = file_name(shot)
+    fits.writeto(job.folder / name, pixels, make_header(shot))
+    return FrameTruth(name, truths, _facts(plan, i, scene))
+
+
+def _facts(plan: NightPlan, i: int, scene: Scene) -> dict[str, float]:
+    return {
+        "fwhm_px": float(plan.fwhm_px[i]),
+        "sky_e": float(plan.sky_e[i]),
+        "noise_e": scene.facts.noise_e,
+        "airmass": float(plan.airmass[i]),
+        "shift_x_px": float(plan.shift_px[i, 0]),
+        "shift_y_px": float(plan.shift_px[i, 1]),
+        "flipped": float(plan.flipped[i]),
+        "target_dip": float(1 - plan.dip[i]),
+    }

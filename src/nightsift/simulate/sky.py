@@ -1,202 +1,137 @@
-"""A telescope, its star field, and the electrons that fall on the camera."""
+"""The sky's light in physical units: bands, air mass, extinction, moonlight, star counts."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+import math
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 Image = npt.NDArray[np.float64]
-MOFFAT_BETA = 3
-# The full well in ADU of a 16-bit converter.
-SATURATION_ADU = 65535
+
+# Photons per second and m2 in a band of dlambda / lambda = 1 from AB magnitude 0:
+# 3631 Jy / h (Oke & Gunn 1983).
+_AB_PHOTONS_S_M2 = 5.48e10
+# All-sky numbers of stars brighter than V, from magnitude 4 to 21 in steps of 1, divided by
+# 41 253 square degrees; rounded from Allen's Astrophysical Quantities (Cox 2000, ch. 19).
+_COUNTS_V = np.arange(4.0, 22.0)
+_STARS_TO_V = """
+    5.1e2 1.6e3 4.8e3 1.4e4 4.1e4 1.2e5 3.2e5 8.7e5 2.3e6
+    5.7e6 1.4e7 3.2e7 7.1e7 1.5e8 3.0e8 5.6e8 1.0e9 1.8e9
+"""
+_LOG_STARS_TO_V = np.log10(np.array(_STARS_TO_V.split(), dtype=np.float64))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Telescope:
-    """A telescope with its camera.
-
-    Attributes:
-        name: for the header.
-        fwhm_px: typical width of a star.
-        gain: electrons per ADU.
-        read_noise_e: electrons, RMS.
-        bias_adu: offset.
-        sky_e: sky at the zenith of a dark night, electrons per pixel and exposure.
-        exposure_s: seconds.
-        cadence_s: from start to start, seconds.
-        stars: how many per 100 x 100 px are bright enough to matter.
-        vignetting: loss of light in the corners, 0-1.
-    """
-
-    name: str
-    fwhm_px: float
-    gain: float
-    read_noise_e: float
-    bias_adu: float
-    sky_e: float
-    exposure_s: float
-    cadence_s: float
-    stars: float
-    vignetting: float
-
-
-@dataclass(frozen=True)
-class StarField:
-    """Stars of a night: (N,) positions in px, which may lie outside the frame, and electrons."""
-
-    x: Image
-    y: Image
-    flux_e: Image
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scene:
-    """All that one exposure shows; defects change it before it is rendered.
+class Band(NamedTuple):
+    """A filter.
 
     Attributes:
-        field: the stars.
-        airmass: at the exposure; its extinction is already in the stars' electrons.
-        shift_px: (dx, dy) of the field against the night's first frame.
-        flipped: whether the field is turned by 180 degrees.
-        fwhm_px: seeing.
-        kernel: convolved with every star on top of the seeing; None for none.
-        transmission: of the whole sky (a number) or of each pixel, 0-1.
-        sky_e: sky level, electrons.
-        gradient: fractional change of the sky from edge to edge, (x, y).
-        light_e: further light on the camera, electrons per pixel, not attenuated.
-        shade: (H, W) or 1, fraction of all light that reaches the camera.
+        photons_s_m2: from magnitude 0 outside the atmosphere.
+        extinction: times the extinction in V.
+        sky_offset: magnitude of the dark sky in the band minus that in V.
+        red: whether a thin detector fringes in it.
     """
 
-    field: StarField
-    airmass: float = 1.0
-    shift_px: tuple[float, float] = (0.0, 0.0)
-    flipped: bool = False
-    fwhm_px: float = 3.0
-    kernel: Image | None = None
-    transmission: Image | float = 1.0
-    sky_e: float = 500.0
-    gradient: tuple[float, float] = (0.0, 0.0)
-    light_e: Image | float = 0.0
-    shade: Image | float = 1.0
-
-    def changed(self, **changes: object) -> Scene:
-        """A copy with some attributes replaced."""
-        return replace(self, **changes)  # type: ignore[arg-type]
+    photons_s_m2: float
+    extinction: float
+    sky_offset: float
+    red: bool = False
 
 
-def draw_telescope(rng: np.random.Generator) -> Telescope:
-    """A plausible small telescope."""
-    exposure = float(rng.choice([20, 30, 60, 90, 120]))
-    return Telescope(
-        name=f"T{rng.integers(15, 100)}",
-        fwhm_px=float(rng.uniform(2.2, 4.2)),
-        gain=float(rng.uniform(0.8, 2.2)),
-        read_noise_e=float(rng.uniform(4, 14)),
-        bias_adu=float(rng.uniform(100, 1200)),
-        sky_e=float(np.exp(rng.uniform(np.log(150), np.log(3000)))),
-        exposure_s=exposure,
-        cadence_s=exposure + float(rng.uniform(3, 40)),
-        stars=float(np.exp(rng.uniform(np.log(14), np.log(45)))),
-        vignetting=float(rng.uniform(0.0, 0.3)),
-    )
+def _band(
+    wavelength_nm: float, width_nm: float, *, ab_offset: float, extinction: float, sky: float
+) -> Band:
+    photons = _AB_PHOTONS_S_M2 * width_nm / wavelength_nm * 10 ** (-0.4 * ab_offset)
+    return Band(photons, extinction, sky, red=wavelength_nm > 730)
 
 
-def draw_field(rng: np.random.Generator, telescope: Telescope, shape: tuple[int, int]) -> StarField:
-    """Stars over three times the width of the frame, so that a drifting field brings new ones.
+# Wavelengths, widths and AB offsets: Bessell & Murphy 2012 (B V R I), Fukugita et al. 1996
+# (g r i z); sky colours of a dark site: Patat 2003. Clear and L are wide: no filter, or UV/IR cut.
+BANDS: dict[str, Band] = {
+    "B": _band(436, 89, ab_offset=-0.10, extinction=1.75, sky=0.9),
+    "V": _band(545, 84, ab_offset=0.0, extinction=1.0, sky=0.0),
+    "R": _band(641, 158, ab_offset=0.19, extinction=0.72, sky=-0.8),
+    "I": _band(798, 154, ab_offset=0.43, extinction=0.45, sky=-1.9),
+    "g": _band(477, 138, ab_offset=0.0, extinction=1.3, sky=0.3),
+    "r": _band(623, 138, ab_offset=0.0, extinction=0.75, sky=-0.5),
+    "i": _band(763, 153, ab_offset=0.0, extinction=0.5, sky=-1.1),
+    "z": _band(913, 95, ab_offset=0.0, extinction=0.4, sky=-2.1),
+    "Clear": _band(600, 400, ab_offset=0.1, extinction=0.85, sky=-0.4),
+    "L": _band(550, 280, ab_offset=0.05, extinction=1.0, sky=-0.1),
+}
 
-    Counts grow as 10^(0.3 m), between Euclidean counts and the flat counts of the disc; the
-    first star is the target and lies near the centre.
+
+def airmass(altitude_deg: Image | float) -> Image:
+    """Relative optical air mass (Kasten & Young 1989); altitudes below 1 degree count as 1."""
+    altitude = np.maximum(np.asarray(altitude_deg, dtype=np.float64), 1.0)
+    zenith = 90 - altitude
+    mass: Image = 1 / (np.cos(np.radians(zenith)) + 0.50572 * (96.07995 - zenith) ** -1.6364)
+    return mass
+
+
+def altitude_deg(latitude_deg: float, declination_deg: float, hour_angle_deg: Image) -> Image:
+    """Height above the horizon by spherical trigonometry, degrees."""
+    latitude, declination = math.radians(latitude_deg), math.radians(declination_deg)
+    sine = math.sin(latitude) * math.sin(declination)
+    cosine = math.cos(latitude) * math.cos(declination) * np.cos(np.radians(hour_angle_deg))
+    altitude: Image = np.degrees(np.arcsin(np.clip(sine + cosine, -1, 1)))
+    return altitude
+
+
+def moonlight_nl(
+    phase_deg: float,
+    separation_deg: Image,
+    moon_altitude_deg: Image,
+    mass: Image,
+    extinction: float,
+) -> Image:
+    """Brightness that the moon adds to the sky in V, nanolamberts (Krisciunas & Schaefer 1991).
+
+    Args:
+        phase_deg: 0 at full moon, 180 at new moon.
+        separation_deg: (T,) from the moon to the field, >= 1.
+        moon_altitude_deg: (T,); below the horizon the moon fades out within 2 degrees.
+        mass: (T,) air mass of the field.
+        extinction: magnitudes per air mass.
     """
-    height, width = shape
-    n = max(12, int(telescope.stars * 9 * height * width / 1e4))
-    x = rng.uniform(-width, 2 * width, n)
-    y = rng.uniform(-height, 2 * height, n)
-    magnitude = np.log10(rng.uniform(1e-3, 1.0, n)) / 0.3  # 0 is the faintest, -10 the brightest
-    noise = np.sqrt(telescope.sky_e + telescope.read_noise_e**2)
-    faintest = 3.0 * noise * telescope.fwhm_px
-    flux = faintest * 10 ** (-0.4 * magnitude)
-    x[0], y[0] = width * rng.uniform(0.4, 0.6), height * rng.uniform(0.4, 0.6)
-    flux[0] = faintest * 60
-    return StarField(x, y, flux)
+    illuminance = 10 ** (-0.4 * (3.84 + 0.026 * abs(phase_deg) + 4e-9 * phase_deg**4))
+    rho = np.maximum(separation_deg, 1.0)
+    scatter = 10**5.36 * (1.06 + np.cos(np.radians(rho)) ** 2) + 10 ** (6.15 - rho / 40)
+    dimmed = 10 ** (-0.4 * extinction * airmass(moon_altitude_deg))
+    up = np.clip((moon_altitude_deg + 2) / 2, 0, 1)
+    light: Image = scatter * illuminance * dimmed * (1 - 10 ** (-0.4 * extinction * mass)) * up
+    return light
 
 
-def moffat(dx: Image, dy: Image, fwhm_px: float) -> Image:
-    """Moffat profile of unit volume (Moffat 1969), beta = 3."""
-    alpha2 = (fwhm_px / 2) ** 2 / (2 ** (1 / MOFFAT_BETA) - 1)
-    norm = (MOFFAT_BETA - 1) / (np.pi * alpha2)
-    core = 1 + (dx**2 + dy**2) / alpha2
-    profile: Image = norm / (core * core * core)  # many times faster than a power
-    return profile
+def magnitude_to_nl(magnitude: Image | float) -> Image:
+    """Surface brightness, V magnitudes per square arc second to nanolamberts (Garstang 1989)."""
+    light: Image = 34.08 * np.exp(20.7233 - 0.92104 * np.asarray(magnitude, dtype=np.float64))
+    return light
 
 
-def render_stars(scene: Scene, shape: tuple[int, int]) -> Image:
-    """Electrons of all stars on (H, W) pixels before clouds; each stamp is as wide as it shows."""
-    height, width = shape
-    x, y = scene.field.x, scene.field.y
-    if scene.flipped:
-        x, y = width - 1 - x, height - 1 - y
-    x, y = x + scene.shift_px[0], y + scene.shift_px[1]
-    halves = stamp_half_px(scene.field.flux_e, scene.fwhm_px, np.sqrt(scene.sky_e))
-    spread = max(scene.kernel.shape) // 2 if scene.kernel is not None else 0
-    # Stars beyond the edge count for as far as their own light reaches.
-    over = halves + spread
-    inside = (x > -over) & (x < width + over) & (y > -over) & (y < height + over)
-    pad = int(2 * halves.max(initial=0) + spread + 1)
-    padded = np.zeros((height + 2 * pad, width + 2 * pad))
-    for cx, cy, flux, half in zip(
-        x[inside] + pad, y[inside] + pad, scene.field.flux_e[inside], halves[inside], strict=True
-    ):
-        ix, iy = round(cx), round(cy)
-        offsets = np.arange(-half, half + 1)
-        stamp = moffat((offsets + ix - cx)[None, :], (offsets + iy - cy)[:, None], scene.fwhm_px)
-        padded[iy - half : iy + half + 1, ix - half : ix + half + 1] += flux * stamp
-    if scene.kernel is not None:
-        padded = convolve(padded, scene.kernel)
-    return padded[pad : pad + height, pad : pad + width]
+def nl_to_magnitude(light_nl: Image) -> Image:
+    """The inverse of `magnitude_to_nl`."""
+    magnitude: Image = (20.7233 - np.log(light_nl / 34.08)) / 0.92104
+    return magnitude
 
 
-def stamp_half_px(flux_e: Image, fwhm_px: float, noise_e: float) -> npt.NDArray[np.int64]:
-    """(N,) half widths beyond which a star stays below 2 % of the noise, 3 to 12 FWHM."""
-    peak = flux_e * moffat(np.zeros(1), np.zeros(1), fwhm_px)
-    alpha = fwhm_px / 2 / np.sqrt(2 ** (1 / MOFFAT_BETA) - 1)
-    excess = np.maximum(1.0, peak / (0.02 * max(1.0, noise_e))) ** (1 / MOFFAT_BETA)
-    radius = np.clip(alpha * np.sqrt(excess - 1), 3 * fwhm_px, 12 * fwhm_px)
-    half: npt.NDArray[np.int64] = np.ceil(radius).astype(np.int64)
-    return half
+def dark_sky_nl(zenith_mag: float, mass: Image, extinction: float) -> Image:
+    """Moonless sky away from the zenith (Krisciunas & Schaefer 1991, eq. 2), nanolamberts."""
+    light: Image = magnitude_to_nl(zenith_mag) * mass * 10 ** (-0.4 * extinction * (mass - 1))
+    return light
 
 
-def convolve(image: Image, kernel: Image) -> Image:
-    """Convolution with a centred kernel by FFT, zero beyond the edges."""
-    from scipy.signal import fftconvolve
-
-    out: Image = fftconvolve(image, kernel, mode="same")
-    return np.maximum(out, 0.0)
-
-
-def expose(
-    scene: Scene, telescope: Telescope, shape: tuple[int, int], rng: np.random.Generator
-) -> npt.NDArray[np.uint16]:
-    """Render a scene as raw ADU with photon noise, read noise, bias, gain and saturation."""
-    height, width = shape
-    y, x = np.mgrid[:height, :width]
-    u, v = x / width - 0.5, y / height - 0.5
-    flat = 1 - telescope.vignetting * 2 * (u**2 + v**2)
-    sky = scene.sky_e * (1 + scene.gradient[0] * u + scene.gradient[1] * v)
-    light = render_stars(scene, shape) * scene.transmission + sky + scene.light_e
-    electrons = rng.poisson(np.clip(light * flat * scene.shade, 0, 1e7)).astype(np.float64)
-    electrons += rng.normal(0, telescope.read_noise_e, shape)
-    adu = electrons / telescope.gain + telescope.bias_adu
-    pixels: npt.NDArray[np.uint16] = np.clip(np.rint(adu), 0, SATURATION_ADU).astype(np.uint16)
-    return pixels
+def stars_per_deg2(magnitude: Image | float) -> Image:
+    """Stars brighter than V `magnitude` per square degree, mean over the sky."""
+    counts = _LOG_STARS_TO_V - np.log10(41253.0)
+    number: Image = 10 ** np.interp(magnitude, _COUNTS_V, counts)
+    return number
 
 
-def smooth_noise(rng: np.random.Generator, shape: tuple[int, int], scale_px: float) -> Image:
-    """A Gaussian random field of unit variance with structure of about `scale_px`."""
-    from scipy.ndimage import zoom
-
-    height, width = shape
-    coarse = rng.normal(size=(int(height / scale_px) + 4, int(width / scale_px) + 4))
-    fine: Image = zoom(coarse, scale_px, order=3)[:height, :width]
-    return fine / max(1e-9, float(fine.std()))
+def draw_magnitudes(rng: np.random.Generator, n: int, faintest: float) -> Image:
+    """(n,) V magnitudes that follow `stars_per_deg2` down to `faintest`, at most 21."""
+    grid = np.arange(4.0, min(faintest, 21.0) + 1e-9, 0.02)
+    cumulative = stars_per_deg2(grid)
+    magnitudes: Image = np.interp(rng.uniform(0, cumulative[-1], n), cumulative, grid)
+    return magnitudes

@@ -1,4 +1,4 @@
-"""`python -m simulate out=...`: write a synthetic campaign with labels and truth."""
+"""`python -m simulate out=...`: nights with known truth, synthetic or from one's own frames."""
 
 from __future__ import annotations
 
@@ -7,23 +7,58 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
+from nightsift.errors import NightsiftError
 from nightsift.tasks.launch import launch
 from nightsift.tasks.sources import progress_bar
 
 if TYPE_CHECKING:
-    from nightsift.simulate.campaign import Campaign
+    from nightsift.simulate.campaign import CampaignSpec
 
 
-def run(cfg: DictConfig) -> Campaign:
-    """Make the campaign in the folder `out`."""
+def run(cfg: DictConfig) -> list[Path]:
+    """Make the nights in the folder `out`; the folders that were written."""
     from hydra.utils import instantiate
 
-    from nightsift.simulate.campaign import make_campaign
+    from nightsift.report.contact_sheet import draw_contact_sheets
 
+    spec = instantiate(cfg.simulate, _convert_="all")
+    folders = _inject(cfg, spec) if cfg.source else _synthesise(cfg, spec)
+    if cfg.contact_sheets:
+        with progress_bar("contact sheets") as progress:
+            draw_contact_sheets(folders, progress=progress)
+    print(f"written: {', '.join(str(folder) for folder in folders)}")
+    return folders
+
+
+def _synthesise(cfg: DictConfig, spec: CampaignSpec) -> list[Path]:
+    from nightsift.simulate.campaign import make_campaign
+    from nightsift.tasks.instruments import load_instruments
+
+    instruments = load_instruments(spec.instruments)
     with progress_bar("simulating nights") as progress:
-        campaign = make_campaign(Path(cfg.out), instantiate(cfg.campaign), progress=progress)
-    print(f"written: {campaign.seq_dir} and {campaign.mixed_dir}")
-    return campaign
+        made = make_campaign(
+            Path(cfg.out), spec, instruments, workers=cfg.workers, progress=progress
+        )
+    mixed = [made.mixed_dir] if spec.mixed_frames else []
+    return [*sorted(made.seq_dir.iterdir()), *mixed]
+
+
+def _inject(cfg: DictConfig, spec: CampaignSpec) -> list[Path]:
+    from nightsift.simulate.source import inject_folder
+
+    source, out = Path(cfg.source), Path(cfg.out)
+    if out.resolve().is_relative_to(source.resolve()):
+        raise NightsiftError(f"{out} lies in {source}: choose a folder outside the frames")
+    with progress_bar("injecting defects") as progress:
+        return inject_folder(
+            source,
+            out,
+            spec.defects,
+            seed=spec.seed,
+            max_gap_h=cfg.max_gap_h,
+            workers=cfg.workers,
+            progress=progress,
+        )
 
 
 def main() -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from nightsift.errors import NightsiftError
 
@@ -30,14 +29,15 @@ def ensure_data(cfg: DictConfig) -> None:
         return
     from hydra.utils import instantiate
 
-    from nightsift.simulate.campaign import FORMAT, make_campaign
+    from nightsift.simulate.campaign import campaign_record, make_campaign
+    from nightsift.tasks.instruments import load_instruments
 
-    spec = OmegaConf.to_container(cfg.campaign, resolve=True)
-    key = json.dumps([FORMAT, spec], sort_keys=True)
-    digest = hashlib.sha256(key.encode()).hexdigest()[:12]
+    spec = instantiate(cfg.simulate, _convert_="all")
+    instruments = load_instruments(spec.instruments)
+    digest = hashlib.sha256(campaign_record(spec, instruments).encode()).hexdigest()[:12]
     out = Path(cfg.cache_dir) / f"campaign-{digest}"
     with progress_bar("simulating nights") as progress:
-        campaign = make_campaign(out, instantiate(cfg.campaign), progress=progress)
+        campaign = make_campaign(out, spec, instruments, progress=progress)
     log.info("no data keys given: using the synthetic campaign in %s", out)
     cfg.data.mixed_dirs = [str(campaign.mixed_dir)]
     cfg.data.seq_dirs = [str(campaign.seq_dir)]

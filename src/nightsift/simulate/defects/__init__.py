@@ -1,0 +1,1 @@
+"""Defects with a strength in physical units; strength 0 changes nothing."""

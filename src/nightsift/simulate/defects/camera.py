@@ -1,0 +1,75 @@
+"""What goes wrong in the camera: a closed shutter, broken read-outs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from nightsift.simulate.effect import Effect, Facts, Moment
+from nightsift.simulate.sky import Image
+
+Made = tuple[Effect, dict[str, float]]
+
+
+def shutter_closed(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
+    """The shutter or the dome stayed closed; strength is the share of light that is missing."""
+    return Effect(shade=1 - strength), {}
+
+
+def shifted_rows(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
+    """The last rows read are displaced sideways; strength is their share."""
+    rows = round(strength * facts.shape[0])
+    shift = int(moment.rng.uniform(0.05, 0.5) * facts.shape[1])
+
+    def readout(adu: Image, _: np.random.Generator) -> Image:
+        out = adu.copy()
+        if rows:
+            out[-rows:] = np.roll(adu[-rows:], shift, axis=1)
+        return out
+
+    return Effect(readout=readout), {"rows": float(rows), "shift_px": float(shift)}
+
+
+def banding(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
+    """Each row, or column, has its own offset; strength is their RMS over the sky's noise."""
+    axis, period = int(rng.integers(2)), rng.uniform(3, 40)
+    rms_adu = strength * facts.noise_e / facts.gain_e_adu
+    regular = rng.random() < 0.5
+
+    def readout(adu: Image, rng: np.random.Generator) -> Image:
+        n = adu.shape[axis]
+        wave = np.sqrt(2) * np.sin(2 * np.pi * np.arange(n) / period + rng.uniform(0, 6.28))
+        band = wave if regular else rng.normal(size=n)
+        offsets: Image = rms_adu * np.asarray(band)
+        return adu + (offsets[:, None] if axis == 0 else offsets[None, :])
+
+    return Effect(readout=readout), {"rms_adu": rms_adu, "columns": float(axis)}
+
+
+def half_frame(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
+    """The read-out stopped: the last rows hold one value; strength is their share."""
+    rows = round(strength * facts.shape[0])
+    zero = bool(moment.rng.random() < 0.5)
+
+    def readout(adu: Image, _: np.random.Generator) -> Image:
+        out = adu.copy()
+        if rows:
+            out[-rows:] = 0 if zero else np.median(adu[:8])
+        return out
+
+    return Effect(readout=readout), {"rows": float(rows)}
+
+
+def saturated(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
+    """The whole frame is lifted; strength is the offset over the saturation level."""
+    offset = strength * facts.saturation_adu
+    return Effect(readout=lambda adu, _: adu + offset), {"offset_adu": offset}
+
+
+def constant(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
+    """A plane of one value; strength is 1, or 0 for none."""
+    value = float(moment.rng.choice([0.0, 100.0, 0.5 * facts.saturation_adu]))
+
+    def readout(adu: Image, _: np.random.Generator) -> Image:
+        return np.full_like(adu, value) if strength else adu
+
+    return Effect(readout=readout), {"value_adu": value}

@@ -1,0 +1,121 @@
+"""One exposure: stars, sky and what is wrong with them, to raw pixels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+from nightsift.simulate.detector import FixedPattern, calibrate, detect, digitise
+from nightsift.simulate.effect import Effect, Facts
+from nightsift.simulate.instrument import Instrument
+from nightsift.simulate.psf import Psf, convolve, render_stars
+from nightsift.simulate.sky import BANDS, Image
+
+Pixels = npt.NDArray[np.uint16] | npt.NDArray[np.int16] | npt.NDArray[np.float32]
+# Wings of stars are drawn down to this share of the sky's noise.
+_WINGS = 0.03
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """All that one exposure shows.
+
+    Attributes:
+        instrument: takes it.
+        band: of `nightsift.simulate.sky.BANDS`.
+        exposure_s: seconds.
+        x: (N,) places of the stars on the detector, px. y: likewise.
+        flux_e: (N,) electrons of each star in the whole exposure, below the atmosphere.
+        psf: profile of the stars.
+        sky_e: sky at the centre, electrons per pixel.
+        gradient: fractional change of the sky from edge to edge, (x, y).
+        effect: what is wrong.
+    """
+
+    instrument: Instrument
+    band: str
+    exposure_s: float
+    x: Image
+    y: Image
+    flux_e: Image
+    psf: Psf
+    sky_e: float
+    gradient: tuple[float, float] = (0.0, 0.0)
+    effect: Effect = field(default_factory=Effect)
+
+    @property
+    def facts(self) -> Facts:
+        """What defects must know."""
+        detector = self.instrument.detector
+        dark_e = detector.dark_e_s * self.exposure_s
+        return Facts(
+            shape=detector.shape,
+            fwhm_px=self.psf.fwhm_px,
+            sky_e=self.sky_e,
+            noise_e=float(np.sqrt(self.sky_e + dark_e + detector.read_noise_e**2)),
+            exposure_s=self.exposure_s,
+            saturation_adu=detector.saturation_adu,
+            gain_e_adu=detector.gain_e_adu,
+        )
+
+
+def expose(scene: Scene, pattern: FixedPattern, rng: np.random.Generator) -> Pixels:
+    """Pixels in ADU, in the data type of the instrument's files."""
+    detector = scene.instrument.detector
+    electrons = detect(light(scene, pattern), scene.instrument, scene.exposure_s, rng)
+    adu = digitise(electrons, scene.instrument, pattern, rng)
+    if scene.effect.readout is not None:
+        adu = np.clip(np.rint(scene.effect.readout(adu, rng)), 0, detector.saturation_adu)
+    if detector.dtype == "float32":
+        return calibrate(adu, scene.instrument, pattern, scene.exposure_s)
+    if detector.dtype == "int16":
+        return adu.astype(np.int16)
+    return adu.astype(np.uint16)
+
+
+def light(scene: Scene, pattern: FixedPattern) -> Image:
+    """(H, W) expected electrons, without noise."""
+    effect = scene.effect
+    out = starlight(scene)
+    out *= effect.transmission
+    sky = sky_light(scene, pattern)
+    sky *= effect.sky_factor
+    out += sky
+    out += effect.light_e
+    out *= effect.shade
+    out *= pattern.flat
+    out += pattern.dark_e_s * scene.exposure_s
+    return out
+
+
+def starlight(scene: Scene) -> Image:
+    """(H, W) electrons of the stars before clouds."""
+    height, width = shape = scene.instrument.detector.shape
+    effect = scene.effect
+    pad = effect.kernel.shape[0] // 2 if effect.kernel is not None else 0
+    dx, dy = effect.shift_px
+    canvas = render_stars(
+        shape,
+        scene.x + dx,
+        scene.y + dy,
+        scene.flux_e,
+        scene.psf,
+        threshold=_WINGS * scene.facts.noise_e,
+        pad=pad,
+    )
+    if effect.kernel is None:
+        return canvas
+    return convolve(canvas, effect.kernel)[pad : pad + height, pad : pad + width]
+
+
+def sky_light(scene: Scene, pattern: FixedPattern) -> Image:
+    """(H, W) electrons of the sky, with its gradient and fringes."""
+    height, width = scene.instrument.detector.shape
+    u = (np.arange(width) / width - 0.5) * scene.gradient[0]
+    v = (np.arange(height) / height - 0.5) * scene.gradient[1]
+    sky: Image = scene.sky_e * (1 + v[:, None] + u[None, :])
+    if BANDS[scene.band].red and scene.instrument.detector.fringing:
+        sky *= 1 + scene.instrument.detector.fringing * pattern.fringes
+    return sky

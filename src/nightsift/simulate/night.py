@@ -1,0 +1,302 @@
+"""What a clear night does by itself: none of it makes a frame bad."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+from nightsift.simulate.effect import Effect
+from nightsift.simulate.exposure import Scene
+from nightsift.simulate.instrument import Instrument
+from nightsift.simulate.psf import Psf
+from nightsift.simulate.sky import (
+    BANDS,
+    Image,
+    airmass,
+    altitude_deg,
+    dark_sky_nl,
+    moonlight_nl,
+    nl_to_magnitude,
+)
+from nightsift.simulate.stars import StarField, draw_field, on_detector, transit_dip
+
+_FIRST_NIGHT = datetime(2024, 1, 10, 19, 30, tzinfo=UTC)
+_LOWEST_DEG = 25.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class NightPlan:
+    """A clear night of one telescope and target; arrays have one entry per frame.
+
+    Attributes:
+        instrument: takes it. target: name of the object.
+        start: of the first exposure. declination_deg: of the target.
+        bands: filter of each frame. exposure_s: of every frame.
+        time_s: start of each exposure after the first one's.
+        airmass: at mid-exposure. altitude_deg: likewise.
+        fwhm_px: of the stars. ellipticity: (T, 2).
+        sky_e: electrons per pixel. gradient: of the sky, the same all night.
+        shift_px: (T, 2) of the field. rotation_deg: of the field.
+        flipped: whether the field is upside down.
+        transparency: of clear air against its mean, about 1.
+        dip: relative flux of the target.
+        field: the stars. zero_e: electrons of magnitude 0 in one exposure above the air.
+        moving: (u, v, du, dv, magnitude) of an asteroid, px and px per second, or None.
+    """
+
+    instrument: Instrument
+    target: str
+    start: datetime
+    declination_deg: float
+    bands: list[str]
+    exposure_s: float
+    time_s: Image
+    airmass: Image
+    altitude_deg: Image
+    fwhm_px: Image
+    ellipticity: Image
+    sky_e: Image
+    gradient: tuple[float, float]
+    shift_px: Image
+    rotation_deg: Image
+    flipped: npt.NDArray[np.bool_]
+    transparency: Image
+    dip: Image
+    field: StarField
+    moving: tuple[float, float, float, float, float] | None
+
+    def __len__(self) -> int:
+        return len(self.bands)
+
+    def scene(self, i: int, effect: Effect | None = None) -> Scene:
+        """Frame `i` with an effect."""
+        band, instrument = self.bands[i], self.instrument
+        field = self.field
+        if self.moving:
+            u, v, du, dv, magnitude = self.moving
+            place = u + du * self.time_s[i], v + dv * self.time_s[i]
+            field = StarField(
+                np.append(field.u, place[0]),
+                np.append(field.v, place[1]),
+                np.append(field.magnitude, magnitude),
+            )
+        dimming = instrument.site.extinction * BANDS[band].extinction * self.airmass[i]
+        zero = instrument.electrons_per_s(band) * self.exposure_s * self.transparency[i]
+        flux = zero * 10 ** (-0.4 * (field.magnitude + dimming))
+        flux[0] *= self.dip[i]
+        x, y = on_detector(
+            field,
+            instrument.detector.shape,
+            shift_px=(float(self.shift_px[i, 0]), float(self.shift_px[i, 1])),
+            rotation_deg=float(self.rotation_deg[i]),
+            flipped=bool(self.flipped[i]),
+        )
+        optics = instrument.optics
+        psf = Psf(
+            fwhm_px=float(self.fwhm_px[i]),
+            kind=optics.psf,
+            beta=optics.beta,
+            ellipticity=(float(self.ellipticity[i, 0]), float(self.ellipticity[i, 1])),
+            tilt=(optics.tilt, -0.4 * optics.tilt),
+            coma=optics.coma,
+        )
+        return Scene(
+            instrument=instrument,
+            band=band,
+            exposure_s=self.exposure_s,
+            x=x,
+            y=y,
+            flux_e=flux,
+            psf=psf,
+            sky_e=float(self.sky_e[i]),
+            gradient=self.gradient,
+            effect=effect or Effect(),
+        )
+
+
+def draw_night(
+    rng: np.random.Generator, instrument: Instrument, *, n: int, number: int
+) -> NightPlan:
+    """A clear night of `n` frames; `number` names its target and date."""
+    site, mount = instrument.site, instrument.mount
+    exposure = float(rng.choice(site.exposures_s))
+    bands = _draw_bands(rng, instrument, n)
+    time = (
+        np.arange(n) * (exposure + site.overhead_s) + rng.uniform(0, 1, n) * site.overhead_s * 0.2
+    )
+    start, declination = _draw_pointing(rng, site.latitude_deg, float(time[-1]))
+    hour_angle = start + time / 3600 * 15.041
+    altitude = altitude_deg(site.latitude_deg, declination, hour_angle)
+    mass = airmass(altitude)
+    flipped = (hour_angle > 0) & (hour_angle[0] < 0) & (mount.kind == "german")
+    if flipped.any():  # the flip takes a few minutes
+        time = time + 240.0 * flipped
+    fwhm = _draw_seeing(rng, instrument, mass)
+    sky_e = _draw_sky(rng, instrument, bands, time, mass, exposure)
+    shift = _draw_shifts(rng, instrument, time, flipped)
+    field = _draw_stars(rng, instrument, bands[0], exposure, sky_e, fwhm, mass)
+    hours = time / 3600
+    depth = float(rng.choice([0.0, 1.0])) * 10 ** rng.uniform(-3, -1.6)
+    return NightPlan(
+        instrument=instrument,
+        target=f"TOI-{1001 + number}.01",
+        start=_FIRST_NIGHT + timedelta(days=number % 1000, seconds=float(rng.uniform(0, 7200))),
+        declination_deg=declination,
+        bands=bands,
+        exposure_s=exposure,
+        time_s=time,
+        airmass=mass,
+        altitude_deg=altitude,
+        fwhm_px=fwhm,
+        ellipticity=_draw_ellipticity(rng, n),
+        sky_e=sky_e,
+        gradient=(float(rng.normal(0, 0.03)), float(rng.normal(0, 0.03))),
+        shift_px=shift,
+        rotation_deg=mount.rotation_deg_h * hours * rng.uniform(-1, 1),
+        flipped=flipped,
+        transparency=1 + 0.004 * _slow(rng, n) + 0.001 * rng.normal(size=n),
+        dip=transit_dip(
+            hours,
+            middle_h=float(rng.uniform(0.3, 0.7) * hours[-1]),
+            duration_h=float(rng.uniform(1, 4)),
+            depth=depth,
+        ),
+        field=field,
+        moving=_draw_asteroid(rng, instrument, field),
+    )
+
+
+def _slow(rng: np.random.Generator, n: int) -> Image:
+    """(n,) a smooth random course of about unit variance over the night."""
+    phase, t = rng.uniform(0, 2 * np.pi, 4), np.linspace(0, 1, n)
+    terms = [np.sin(2 * np.pi * (k + 0.5) * t + phase[k]) / (k + 1) for k in range(4)]
+    course: Image = np.sum(terms, axis=0) / 0.84
+    return course
+
+
+def _draw_bands(rng: np.random.Generator, instrument: Instrument, n: int) -> list[str]:
+    """One filter all night; on one night in ten two that alternate."""
+    bands = [str(band) for band in rng.permutation(instrument.site.bands)]
+    if len(bands) > 1 and n > 1 and rng.random() < 0.1:
+        return [bands[i % 2] for i in range(n)]
+    return bands[:1] * n
+
+
+def _draw_pointing(rng: np.random.Generator, latitude: float, span_s: float) -> tuple[float, float]:
+    """Hour angle at the start and declination, degrees, of a target that stays up."""
+    best = (-90.0, 0.0, 0.0)
+    for _ in range(20):
+        declination = float(np.clip(latitude + rng.uniform(-40, 40), -80, 80))
+        start = float(rng.uniform(-60, 40)) - span_s / 3600 * 7.5
+        ends = np.array([start, start + span_s / 3600 * 15.041])
+        lowest = float(altitude_deg(latitude, declination, ends).min())
+        best = max(best, (lowest, start, declination))
+        if lowest > _LOWEST_DEG:
+            return start, declination
+    return best[1], best[2]
+
+
+def _draw_seeing(rng: np.random.Generator, instrument: Instrument, mass: Image) -> Image:
+    """(T,) FWHM in px: seeing grows as air mass^0.6 (Fried 1966), optics and guiding add."""
+    site, jitter = instrument.site, instrument.mount.jitter_arcsec
+    seeing = site.seeing_arcsec * np.exp(rng.normal(0, 0.2) + 0.1 * _slow(rng, mass.size))
+    seeing = seeing * np.exp(rng.normal(0, 0.03, mass.size)) * mass**0.6
+    blur = instrument.optics.blur_arcsec * (1 + 0.04 * _slow(rng, mass.size))
+    fwhm: Image = np.sqrt(seeing**2 + blur**2 + (2.355 * jitter) ** 2) / instrument.scale_arcsec
+    return fwhm
+
+
+def _draw_sky(
+    rng: np.random.Generator,
+    instrument: Instrument,
+    bands: list[str],
+    time: Image,
+    mass: Image,
+    exposure_s: float,
+) -> Image:
+    """(T,) electrons per pixel of the sky, with a moon that may rise or set."""
+    site = instrument.site
+    phase = float(rng.uniform(0, 180))
+    moon_altitude = rng.uniform(-40, 50) + rng.choice([-1, 1]) * 12 * time / 3600
+    separation = np.full(time.size, float(rng.uniform(35, 120)))
+    light = dark_sky_nl(site.sky_mag, mass, site.extinction)
+    light = light + moonlight_nl(phase, separation, moon_altitude, mass, site.extinction)
+    magnitude = nl_to_magnitude(light * np.exp(0.03 * _slow(rng, time.size)))
+    offset = np.array([BANDS[band].sky_offset for band in bands])
+    zero = np.array([instrument.electrons_per_s(band) for band in bands])
+    sky: Image = zero * 10 ** (-0.4 * (magnitude + offset)) * instrument.scale_arcsec**2
+    return sky * exposure_s
+
+
+def _draw_shifts(
+    rng: np.random.Generator, instrument: Instrument, time: Image, flipped: npt.NDArray[np.bool_]
+) -> Image:
+    """(T, 2) px: drift, wander, dither, and an offset after the flip."""
+    mount, n = instrument.mount, time.size
+    angle = rng.uniform(0, 2 * np.pi)
+    speed = mount.drift_px_h * np.exp(rng.normal(0, 0.5))
+    shift = np.outer(time / 3600 * speed, [np.cos(angle), np.sin(angle)])
+    shift += rng.normal(0, mount.wander_px, (n, 2))
+    if mount.dither_px:
+        shift += rng.uniform(-1, 1, (n, 2)) * mount.dither_px
+    limit = 0.3 * min(instrument.detector.shape)
+    shift = np.clip(shift, -limit, limit)
+    shift += np.outer(flipped, rng.normal(0, 12, 2))
+    return shift
+
+
+def _draw_ellipticity(rng: np.random.Generator, n: int) -> Image:
+    """(T, 2): a little from the optics, a little from each exposure's guiding."""
+    angle = rng.uniform(0, 2 * np.pi, n)
+    size = np.minimum(rng.exponential(0.025, n), 0.09)
+    own: Image = np.column_stack([size * np.cos(angle), size * np.sin(angle)])
+    return own + rng.normal(0, 0.02, 2)
+
+
+def _draw_stars(
+    rng: np.random.Generator,
+    instrument: Instrument,
+    band: str,
+    exposure_s: float,
+    sky_e: Image,
+    fwhm_px: Image,
+    mass: Image,
+) -> StarField:
+    """A field whose target fills 3 to 40 % of what a pixel can hold."""
+    detector = instrument.detector
+    zero = instrument.electrons_per_s(band) * exposure_s
+    zero *= 10 ** (-0.4 * instrument.site.extinction * BANDS[band].extinction * float(mass.min()))
+    # A Gaussian's peak times its area; close enough to choose magnitudes by.
+    area = 1.13 * float(np.median(fwhm_px)) ** 2
+    dark = detector.dark_e_s * exposure_s
+    noise = np.sqrt(float(np.median(sky_e)) + dark + detector.read_noise_e**2)
+    capacity = min(detector.full_well_e, detector.saturation_adu * detector.gain_e_adu)
+    peak = rng.uniform(0.03, 0.4) * capacity
+
+    def magnitude(peak_e: float) -> float:
+        return float(2.5 * np.log10(zero / (peak_e * area)))
+
+    return draw_field(
+        rng,
+        detector.shape,
+        scale_arcsec=instrument.scale_arcsec,
+        faintest=magnitude(0.1 * noise),
+        detected=magnitude(6 * noise),
+        target=magnitude(peak),
+    )
+
+
+def _draw_asteroid(
+    rng: np.random.Generator, instrument: Instrument, field: StarField
+) -> tuple[float, float, float, float, float] | None:
+    """On one night in six something moves through the field."""
+    if rng.random() > 1 / 6:
+        return None
+    u, v = rng.uniform(-0.4, 0.4, 2) * min(instrument.detector.shape)
+    speed = rng.uniform(0.2, 2.0) / 60 / instrument.scale_arcsec
+    angle = rng.uniform(0, 2 * np.pi)
+    magnitude = float(np.quantile(field.magnitude, rng.uniform(0.02, 0.3)))
+    return float(u), float(v), speed * np.cos(angle), speed * np.sin(angle), magnitude

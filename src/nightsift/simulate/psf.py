@@ -1,0 +1,217 @@
+"""Profiles of stars, and what an exposure does to them: a sum of stamps, and kernels."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.signal import oaconvolve
+from scipy.special import j0
+
+from nightsift.simulate.sky import Image
+
+# Stamps of one size are drawn together, as many as fit this many pixels.
+_CHUNK_PX = 2_000_000
+_HALVES_PX = np.array([4, 6, 8, 11, 15, 20, 28, 40, 60, 90, 140, 200])
+
+
+class Psf(NamedTuple):
+    """The profile of a point source and how it changes over the field.
+
+    Attributes:
+        fwhm_px: at the centre of the frame.
+        kind: `moffat` or `kolmogorov`.
+        beta: of the Moffat profile.
+        ellipticity: (e1, e2) everywhere, each in -0.5..0.5; wind and guiding.
+        tilt: (x, y) fractional change of the FWHM from edge to edge.
+        coma: share of the light in a tail that points away from the centre, at the corner.
+    """
+
+    fwhm_px: float
+    kind: str = "moffat"
+    beta: float = 3.0
+    ellipticity: tuple[float, float] = (0.0, 0.0)
+    tilt: tuple[float, float] = (0.0, 0.0)
+    coma: float = 0.0
+
+
+@cache
+def _kolmogorov() -> tuple[Image, Image]:
+    """Radii in FWHM and the profile there, of unit volume in FWHM squared.
+
+    Long-exposure turbulence: the transform of exp(-k^(5/3)) (Fried 1966).
+    """
+    k = np.linspace(0, 12, 6001)[1:]
+    weight = np.exp(-(k ** (5 / 3))) * k * (k[1] - k[0])
+    r = np.concatenate([np.linspace(0, 8, 801), np.linspace(8, 60, 261)[1:]])
+    profile = np.array([float(np.sum(weight * j0(k * x))) for x in r])
+    half = float(np.interp(-profile[0] / 2, -profile[:400], r[:400]))
+    # Beyond the sampled radii the profile falls as r^(-11/3).
+    tail = np.array([100.0, 400.0, 4000.0]) * half
+    profile = np.append(np.maximum(profile, 0), profile[800] * (r[800] / tail) ** (11 / 3))
+    profile[801:1061] = profile[800] * (r[800] / r[801:]) ** (11 / 3)
+    r = np.append(r, tail) / (2 * half)
+    rings = np.pi * np.diff(r**2) * (profile[1:] + profile[:-1]) / 2
+    return r, profile / rings.sum()
+
+
+def profile(r2: Image, fwhm: Image | float, kind: str, beta: float) -> Image:
+    """Light per square pixel of a star of unit flux at squared radius `r2`, px^2.
+
+    Moffat (1969) of exponent `beta`, or the turbulent profile.
+    """
+    if kind == "kolmogorov":
+        radii, values = _kolmogorov()
+        turbulent: Image = np.interp(np.sqrt(r2) / fwhm, radii, values) / fwhm**2
+        return turbulent
+    alpha2 = (fwhm / 2) ** 2 / (2 ** (1 / beta) - 1)
+    moffat: Image = (beta - 1) / (np.pi * alpha2) * _power(1 + r2 / alpha2, beta)
+    return moffat
+
+
+def _power(base: Image, beta: float) -> Image:
+    """`base ** -beta`; several times faster where twice beta is a whole number."""
+    if 2 * beta % 1:
+        slow: Image = base**-beta
+        return slow
+    inverse = 1 / base
+    out = np.sqrt(inverse) if beta % 1 else np.ones_like(inverse)
+    for _ in range(int(beta)):
+        out *= inverse
+    return out
+
+
+def stamp_half_px(flux: Image, fwhm_px: float, threshold: float, psf: Psf) -> Image:
+    """(N,) half widths beyond which a star stays below `threshold` per pixel."""
+    halves = _HALVES_PX[1.5 * fwhm_px <= _HALVES_PX]
+    edge = profile(halves.astype(float) ** 2, fwhm_px, psf.kind, psf.beta)
+    # The profile falls outwards: the first half width at which a star is faint enough.
+    index = np.searchsorted(-edge, -threshold / np.maximum(flux, 1e-12))
+    chosen: Image = halves[np.minimum(index, halves.size - 1)]
+    return chosen
+
+
+def render_stars(
+    shape: tuple[int, int], x: Image, y: Image, flux: Image, psf: Psf, *, threshold: float, pad: int
+) -> Image:
+    """The light of all stars, (H + 2 pad, W + 2 pad), in the unit of `flux`.
+
+    Args:
+        shape: (H, W) of the frame.
+        x: (N,) px; 0 is the centre of the frame's first pixel.
+        y: likewise.
+        flux: (N,) of each star.
+        psf: its profile.
+        threshold: light per pixel below which the wings of a star are cut off.
+        pad: px around the frame, for a later convolution.
+    """
+    height, width = shape[0] + 2 * pad, shape[1] + 2 * pad
+    u, v = x / shape[1] - 0.5, y / shape[0] - 0.5
+    fwhm = psf.fwhm_px * np.clip(1 + psf.tilt[0] * u + psf.tilt[1] * v, 0.5, 2)
+    half = stamp_half_px(flux, psf.fwhm_px, threshold, psf)
+    canvas = np.zeros((height, width))
+    near = (x + pad > -half) & (x + pad < width + half) & (y + pad > -half)
+    near &= (y + pad < height + half) & (flux > 0)
+    for size in np.unique(half[near]):
+        chosen = np.flatnonzero(near & (half == size))
+        for part in np.array_split(chosen, int(chosen.size * (2 * size + 1) ** 2 / _CHUNK_PX) + 1):
+            stars = _Stars(x[part] + pad, y[part] + pad, flux[part], fwhm[part], u[part], v[part])
+            _add_stamps(canvas, stars, int(size), psf)
+    return canvas
+
+
+class _Stars(NamedTuple):
+    """(N,) each; u and v are the place in the frame, -0.5 to 0.5."""
+
+    x: Image
+    y: Image
+    flux: Image
+    fwhm: Image
+    u: Image
+    v: Image
+
+
+def _add_stamps(canvas: Image, stars: _Stars, half: int, psf: Psf) -> None:
+    ix, iy = np.rint(stars.x).astype(np.int64), np.rint(stars.y).astype(np.int64)
+    offsets = np.arange(-half, half + 1)
+    dx = (offsets[None, :] + (ix - stars.x)[:, None])[:, None, :]
+    dy = (offsets[None, :] + (iy - stars.y)[:, None])[:, :, None]
+    stamps = _light(dx, dy, stars.fwhm[:, None, None], psf)
+    if psf.coma:
+        # A tail: part of the light, wider, displaced outwards with the square of the radius.
+        r2 = 2 * (stars.u**2 + stars.v**2)
+        share = (psf.coma * r2)[:, None, None]
+        out = (stars.fwhm * np.sqrt(2 * r2))[:, None, None]
+        angle = np.arctan2(stars.v, stars.u)[:, None, None]
+        tail = _light(
+            dx - out * np.cos(angle), dy - out * np.sin(angle), 1.5 * stars.fwhm[:, None, None], psf
+        )
+        stamps = (1 - share) * stamps + share * tail
+    stamps *= stars.flux[:, None, None]
+    _add_at(canvas, iy[:, None] + offsets, ix[:, None] + offsets, stamps)
+
+
+def _light(dx: Image, dy: Image, fwhm: Image, psf: Psf) -> Image:
+    """Integral over each pixel by midpoints, more of them the narrower the star."""
+    e1, e2 = psf.ellipticity
+    steps = int(np.clip(np.ceil(4 / float(fwhm.min())), 1, 5))
+    places = (np.arange(steps) + 0.5) / steps - 0.5
+    total: Image | float = 0.0
+    for sy in places:
+        for sx in places:
+            px, py = dx + sx, dy + sy
+            r2 = (1 - e1) * px**2 - 2 * e2 * px * py + (1 + e1) * py**2
+            total = total + profile(r2, fwhm, psf.kind, psf.beta)
+    light: Image = total / steps**2 * np.sqrt(1 - e1**2 - e2**2)
+    return light
+
+
+def _add_at(
+    canvas: Image, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], stamps: Image
+) -> None:
+    height, width = canvas.shape
+    inside = ((rows >= 0) & (rows < height))[:, :, None]
+    inside = inside & ((columns >= 0) & (columns < width))[:, None, :]
+    index = (rows * width)[:, :, None] + columns[:, None, :]
+    np.add.at(canvas.ravel(), index[inside], stamps[inside])
+
+
+def line_kernel(dx_px: Image, dy_px: Image) -> Image:
+    """A path of equal dwell times as a kernel of unit sum, drawn with sub-pixel weights.
+
+    Args:
+        dx_px: (T,) places of the star during the exposure against their mean.
+        dy_px: likewise.
+    """
+    half = int(np.ceil(max(np.abs(dx_px).max(), np.abs(dy_px).max()))) + 1
+    kernel = np.zeros((2 * half + 1, 2 * half + 1))
+    x, y = dx_px + half, dy_px + half
+    ix, iy = np.floor(x).astype(int), np.floor(y).astype(int)
+    fx, fy = x - ix, y - iy
+    for dy, wy in ((0, 1 - fy), (1, fy)):
+        for dx, wx in ((0, 1 - fx), (1, fx)):
+            np.add.at(kernel, (iy + dy, ix + dx), wx * wy)
+    unit: Image = kernel / kernel.sum()
+    return unit
+
+
+def disc_kernel(diameter_px: float, inner: float) -> Image:
+    """A disc of unit sum with a hole of `inner` times its diameter, soft at the edges."""
+    half = int(diameter_px / 2) + 2
+    y, x = np.mgrid[-half : half + 1, -half : half + 1]
+    r = np.hypot(x, y)
+    # A disc below a pixel is a point.
+    kernel = np.clip(diameter_px / 2 - r + 0.5, 0, 1)
+    kernel[half, half] = max(kernel[half, half], 1e-6)
+    if inner * diameter_px > 1:
+        kernel *= np.clip(r - inner * diameter_px / 2 + 0.5, 0, 1)
+    unit: Image = kernel / kernel.sum()
+    return unit
+
+
+def convolve(image: Image, kernel: Image) -> Image:
+    """Convolution with a centred kernel, zero beyond the edges, never negative."""
+    out: Image = oaconvolve(image, kernel, mode="same")
+    return np.maximum(out, 0.0, out=out)

@@ -1,0 +1,173 @@
+"""Which frames of a night get which defects: spells with onset and end, and single frames."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nightsift.errors import NightsiftError
+from nightsift.simulate.defects.catalogue import DEFECTS, Occurrence
+from nightsift.simulate.sky import Image
+
+_SINGLES_SHARE = 0.35
+_COMBINED_SHARE = 0.15
+_TRIES = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class DefectSpec:
+    """How many defects, and how strong.
+
+    Attributes:
+        bad_fraction: share of frames an observer would reject, 0-0.8.
+        faintest: lowest level of a defect's peak, 0 (faint) to 1 (gross).
+        grossest: highest level, likewise.
+        kinds: of `DEFECTS`; empty for all.
+
+    Raises:
+        NightsiftError: a value is out of range or a kind is unknown.
+    """
+
+    bad_fraction: float = 0.25
+    faintest: float = 0.0
+    grossest: float = 1.0
+    kinds: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.bad_fraction <= 0.8:
+            raise NightsiftError(f"expected bad_fraction in 0-0.8, found {self.bad_fraction}")
+        if not 0 <= self.faintest <= self.grossest <= 1:
+            raise NightsiftError(
+                "expected 0 <= faintest <= grossest <= 1, found "
+                f"{self.faintest} and {self.grossest}"
+            )
+        unknown = sorted(set(self.kinds) - set(DEFECTS))
+        if unknown:
+            raise NightsiftError(
+                f"no such defect: {', '.join(unknown)}; expected some of {', '.join(DEFECTS)}"
+            )
+
+    def draw_level(self, rng: np.random.Generator) -> float:
+        """A level between the faintest and the grossest."""
+        return float(rng.uniform(self.faintest, self.grossest))
+
+    def among(self, kinds: Sequence[str]) -> list[str]:
+        """Those of `kinds` that are asked for."""
+        return [kind for kind in kinds if not self.kinds or kind in self.kinds]
+
+
+Plan = list[list[Occurrence]]
+
+
+def plan_defects(rng: np.random.Generator, time_s: Image, spec: DefectSpec) -> Plan:
+    """The defects of each frame of a night.
+
+    Spells and singles of ever different kinds are added until the wanted number of frames
+    would be rejected, at least 3 where `bad_fraction` is not 0.
+
+    Args:
+        rng: draws everything.
+        time_s: (T,) start of each frame.
+        spec: how many and how strong.
+    """
+    plan: Plan = [[] for _ in time_s]
+    if not spec.bad_fraction:
+        return plan
+    wanted = max(3, round(time_s.size * spec.bad_fraction))
+    singles = max(2, round(_SINGLES_SHARE * wanted))
+    spells = spec.among([kind for kind, defect in DEFECTS.items() if defect.spells])
+    order = _Order(rng, spells)
+    for _ in range(_TRIES if spells else 0):
+        left = wanted - singles - _count_bad(plan)
+        if left <= 0:
+            break
+        _add_spell(plan, order.next(), left, time_s, spec, rng)
+    order = _Order(rng, spec.among([k for k in DEFECTS if not DEFECTS[k].spells]) or spells)
+    for _ in range(_TRIES):
+        if _count_bad(plan) >= wanted:
+            break
+        kind, i = order.next(), int(rng.integers(time_s.size))
+        if not plan[i]:
+            plan[i].append(_occurrence(kind, DEFECTS[kind].strength(spec.draw_level(rng)), rng))
+    _combine(plan, spec, rng)
+    return plan
+
+
+def plan_single(rng: np.random.Generator, spec: DefectSpec) -> list[Occurrence]:
+    """The defect of a loose frame, or none; what only neighbours show is left out."""
+    if rng.random() >= spec.bad_fraction:
+        return []
+    kinds = spec.among([kind for kind in DEFECTS if kind != "jump"])
+    kind = str(rng.choice(kinds))
+    return [_occurrence(kind, DEFECTS[kind].strength(spec.draw_level(rng)), rng)]
+
+
+class _Order:
+    """Kinds in random order, all of them before one comes again."""
+
+    def __init__(self, rng: np.random.Generator, kinds: Sequence[str]) -> None:
+        self.rng, self.kinds = rng, kinds
+        self.queue: list[str] = []
+
+    def next(self) -> str:
+        if not self.queue:
+            self.queue = [str(kind) for kind in self.rng.permutation(self.kinds)]
+        return self.queue.pop()
+
+
+def _occurrence(kind: str, strength: float, rng: np.random.Generator) -> Occurrence:
+    return Occurrence(kind, strength, int(rng.integers(2**62)))
+
+
+def _count_bad(plan: Plan) -> int:
+    return sum(
+        any(DEFECTS[o.kind].label(o.strength) == "bad" for o in occurrences) for occurrences in plan
+    )
+
+
+def _add_spell(
+    plan: Plan, kind: str, left: int, time_s: Image, spec: DefectSpec, rng: np.random.Generator
+) -> None:
+    """One spell where the night is still free, or none if the place drawn is taken."""
+    n = time_s.size
+    length = min(int(rng.integers(3, max(5, n // 3))), left + 2, n)
+    start = int(rng.integers(0, n - length + 1))
+    if kind in ("twilight", "dew"):  # these end a night
+        start = n - length
+    if any(plan[max(0, start - 2) : start + length + 2]):
+        return
+    peak = DEFECTS[kind].strength(spec.draw_level(rng))
+    first = _occurrence(kind, peak, rng)
+    for number, share in enumerate(course(kind, length, rng)):
+        i = start + number
+        elapsed = float(time_s[i] - time_s[start])
+        plan[i].append(first._replace(strength=float(peak * share), elapsed_s=elapsed))
+
+
+def course(kind: str, length: int, rng: np.random.Generator) -> Image:
+    """(length,) strength of a spell over its peak: how it comes and goes."""
+    t = (np.arange(length) + 0.5) / length
+    share: Image = np.ones(length)
+    if kind in ("twilight", "dew"):
+        share = np.exp(3 * (t - 1))
+    elif kind in ("trail", "periodic_error", "wind_shake"):
+        share = np.exp(rng.normal(-0.2, 0.3, length).clip(-1, 0))
+    elif kind in ("dome", "guiding_lost"):
+        share = np.clip(0.3 + 0.7 * t, 0, 1)
+    elif not kind.startswith("defocus") or rng.random() < 0.5:  # else a failed autofocus run
+        rise = np.clip(np.minimum(t, 1 - t) / rng.uniform(0.1, 0.5), 0.15, 1)
+        share = rise * np.exp(rng.normal(0, 0.12, length)).clip(0.7, 1.3)
+    return share
+
+
+def _combine(plan: Plan, spec: DefectSpec, rng: np.random.Generator) -> None:
+    """Put a second defect onto some frames that have one."""
+    kinds = spec.among([kind for kind, defect in DEFECTS.items() if defect.cause != "readout"])
+    for occurrences in plan:
+        if occurrences and kinds and rng.random() < _COMBINED_SHARE:
+            kind = str(rng.choice(kinds))
+            if DEFECTS[kind].cause != DEFECTS[occurrences[0].kind].cause:
+                strength = DEFECTS[kind].strength(spec.draw_level(rng))
+                occurrences.append(_occurrence(kind, strength, rng))
