@@ -20,6 +20,7 @@ _SKY_SHARE = 0.8
 # Without a gain in the header: the share of the level that is sky and not offset.
 _LIGHT_SHARE = 0.3
 _DETECT_SIGMA = 1.5
+_DEEP_SIGMA = 4.0
 _FALLBACK_FWHM_PX = 3.0
 
 
@@ -66,7 +67,8 @@ def take_apart(
     sharp = np.concatenate([[True], peaked])  # segment 0 is the sky
     fwhm = _fwhm(sources[~peaked], float(data.max()))
     stellar = binary_dilation(~sharp[segments], iterations=max(1, round(fwhm)))
-    stars = np.where(stellar, clean, 0.0)
+    # What lies far below the sky is a fault of the camera and stays where it is.
+    stars = np.where(stellar, np.maximum(clean, -_DEEP_SIGMA * noise), 0.0)
     gain, known = _gain(header, float(back.globalback), noise)
     noise_e = noise * gain
     facts = Facts(

@@ -64,29 +64,51 @@ def halo(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator
 
 
 def dome(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
-    """The slit's edge, far out of focus; strength is the share of the frame it covers."""
-    height, width = facts.shape
-    angle = rng.uniform(0, 2 * np.pi)
-    soft = rng.uniform(0.04, 0.25)
-    along = (np.arange(height) / height)[:, None] * np.sin(angle)
-    along = along + (np.arange(width) / width)[None, :] * np.cos(angle)
-    return _cover(along, strength, soft), {"angle_deg": float(np.degrees(angle)), "soft": soft}
+    """The slit's edge; strength is the share of the frame's light that is lost."""
+    angle, soft = rng.uniform(0, 2 * np.pi), rng.uniform(0.25, 0.9)
+    return _cover(_slope(facts, angle), strength, soft), _placed(angle, soft)
 
 
 def tree(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
-    """Branches, clumpy and swaying; strength is the share of the frame they cover."""
-    height, width = facts.shape
-    angle = rng.uniform(0, 2 * np.pi)
+    """Branches, clumpy and swaying; strength is the share of the frame's light that is lost."""
+    angle, soft = rng.uniform(0, 2 * np.pi), rng.uniform(0.12, 0.5)
     sway = moment.rng.normal(0, 0.02 * max(facts.shape), 2)
-    clumps = Waves(rng, max(facts.shape) / 12).field(facts.shape, moved_px=(sway[0], sway[1]))
-    along = (np.arange(height) / height)[:, None] * np.sin(angle)
-    along = along + (np.arange(width) / width)[None, :] * np.cos(angle) + 0.08 * clumps
-    return _cover(along, strength, 0.03), {"angle_deg": float(np.degrees(angle))}
+    clumps = Waves(rng, max(facts.shape) / 8).field(facts.shape, moved_px=(sway[0], sway[1]))
+    slope = _slope(facts, angle) + 0.12 * clumps
+    return _cover(slope, strength, soft), _placed(angle, soft)
 
 
-def _cover(along: Image, share: float, soft: float) -> Effect:
-    """Cover the lowest `share` of `along`; a tiny share covers thinly, none not at all."""
-    edge = float(np.quantile(along[::4, ::4], np.clip(share, 0, 1)))
-    depth = 0.97 * (1 - np.exp(-share / 0.01))
-    shade = 1 - depth / (1 + np.exp(np.clip((along - edge) / (soft / 4), -50, 50)))
-    return Effect(shade=shade)
+def _placed(angle: float, soft: float) -> dict[str, float]:
+    return {"angle_deg": float(np.degrees(angle)), "soft": soft}
+
+
+def _slope(facts: Facts, angle: float) -> Image:
+    """(H, W) distance along `angle` in units of the frame."""
+    height, width = facts.shape
+    y, x = np.arange(height) / height * np.sin(angle), np.arange(width) / width * np.cos(angle)
+    slope: Image = y[:, None] + x[None, :]
+    return slope
+
+
+def _cover(slope: Image, lost: float, soft: float) -> Effect:
+    """Take `lost` of the light where `slope` is low, with an edge as wide as `soft`.
+
+    Things so near are far out of focus: their edges are as wide as the aperture looks from
+    there, a good part of a telescope's field.
+    """
+    if lost <= 0:
+        return Effect()
+    coarse = slope[::8, ::8]
+    low, high = float(coarse.min()) - 3 * soft, float(coarse.max()) + 3 * soft
+    for _ in range(40):  # bisection: the further the edge, the more is lost
+        edge = (low + high) / 2
+        if np.mean(_lost(coarse, edge, soft)) < lost:
+            low = edge
+        else:
+            high = edge
+    return Effect(shade=1 - _lost(slope, edge, soft))
+
+
+def _lost(slope: Image, edge: float, soft: float) -> Image:
+    share: Image = 0.99 / (1 + np.exp(np.clip((slope - edge) / (soft / 5), -50, 50)))
+    return share
