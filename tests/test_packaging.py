@@ -57,7 +57,7 @@ def test_the_wheel_starts_where_a_folder_has_the_name_of_a_task(site, tmp_path):
         assert result.returncode == 0, result.stderr
         assert f"python -m {task}" in result.stdout
     result = run(
-        sys.executable, "-m", "simulate", "out=c", "campaign=tiny", cwd=work, path=str(site)
+        sys.executable, "-m", "simulate", "out=c", "simulate=tiny", cwd=work, path=str(site)
     )
     assert result.returncode == 0, result.stderr
     assert (work / "c" / "nights" / "toi-1" / "labels.csv").is_file()

@@ -42,7 +42,7 @@ def relabel(nights: Path, label: str) -> None:
         ("predict", ["{nights}", "ckpt=plain.pt", "fusion.policy=best"], "fusion.policy"),
         ("simulate", [], "missing: out"),
         ("simulate", ["empty"], "empty exists and is not this campaign"),
-        ("simulate", ["out=new", "campaign.nights=0"], "nights >= 1"),
+        ("simulate", ["out=new", "simulate.nights=0"], "nights >= 1"),
     ],
 )
 def test_a_users_error_is_one_line_and_status_2(run_task, nights, task, arguments, message):
