@@ -84,10 +84,12 @@ def draw(sides: dict[str, list[Path]], out: Path) -> None:
         plots = lower.subplots(1, len(MEASURED))
         for row, (name, files) in zip(axes, sides.items(), strict=True):
             for axis, i in zip(row, np.linspace(0, len(files) - 1, 4).astype(int), strict=True):
-                axis.imshow(thumbnail(read_frame(files[i]).pixels, 650), cmap="gray", origin="lower")
+                image = thumbnail(read_frame(files[i]).pixels, 650)
+                axis.imshow(image, cmap="gray", origin="lower")
                 axis.set(title=name, xticks=[], yticks=[])
             table = np.array([measure(path) for path in files])
-            print(name, dict(zip(MEASURED, np.median(table, axis=0).round(3).tolist(), strict=True)))
+            medians = np.median(table, axis=0).round(3).tolist()
+            print(name, dict(zip(MEASURED, medians, strict=True)))
             for axis, title, values in zip(plots, MEASURED, table.T, strict=True):
                 axis.hist(values, bins=12, histtype="step", label=name)
                 axis.set_title(title)

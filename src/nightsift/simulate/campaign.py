@@ -208,8 +208,9 @@ def plan_campaign(root: Path, spec: CampaignSpec, instruments: Sequence[Instrume
         frame_seeds = frames_seed.spawn(len(plan))
         frames = [(i, i + 1, defects[i], frame_seeds[i]) for i in range(len(plan))]
         folder = root / "nights" / f"toi-{number + 1:03d}"
-        for first in range(0, len(frames), _FRAMES_PER_JOB):
-            some = frames[first : first + _FRAMES_PER_JOB]
+        # Equal parts, so that processes end together.
+        for part in np.array_split(np.arange(len(frames)), -(-len(frames) // _FRAMES_PER_JOB)):
+            some = [frames[i] for i in part]
             jobs.append(Job(folder, plan, pattern_seed, some))
     return jobs
 

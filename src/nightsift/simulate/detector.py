@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nightsift.simulate.instrument import Instrument
-from nightsift.simulate.sky import Image
+from nightsift.simulate.sky import Light
 from nightsift.simulate.waves import Waves
 
 # Below this many electrons the normal approximation of photon noise would show.
@@ -27,30 +27,30 @@ class FixedPattern:
         fringes: -1 to 1, in units of the fringes' amplitude.
     """
 
-    flat: Image
-    dark_e_s: Image
-    bias_adu: Image
-    fringes: Image
+    flat: Light
+    dark_e_s: Light
+    bias_adu: Light
+    fringes: Light
 
 
 def draw_pattern(instrument: Instrument, rng: np.random.Generator) -> FixedPattern:
     """The fixed pattern of one night's camera."""
     detector, shape = instrument.detector, instrument.detector.shape
-    fringes = np.zeros((1, 1))
+    fringes = np.zeros((1, 1), dtype=np.float32)
     if detector.fringing:
         # Contours of the silicon's thickness.
         thickness = Waves(rng, max(shape) / 4).field(shape)
-        fringes = np.sin(2 * np.pi * 6 * thickness)
+        fringes = np.sin(2 * np.pi * 6 * thickness.astype(np.float64)).astype(np.float32)
     return FixedPattern(
         _flat(instrument, rng), _dark(instrument, rng), _bias(instrument, rng), fringes
     )
 
 
-def _flat(instrument: Instrument, rng: np.random.Generator) -> Image:
+def _flat(instrument: Instrument, rng: np.random.Generator) -> Light:
     height, width = shape = instrument.detector.shape
     u = (np.arange(width) / width - 0.5 - rng.normal(0, 0.03)) ** 2
     v = (np.arange(height) / height - 0.5 - rng.normal(0, 0.03)) ** 2
-    flat = 1 - instrument.optics.vignetting * 2 * (v[:, None] + u[None, :])
+    flat = (1 - instrument.optics.vignetting * 2 * (v[:, None] + u[None, :])).astype(np.float32)
     flat *= 1 + 0.004 * Waves(rng, max(shape) / 8).field(shape)
     flat *= 1 + instrument.detector.prnu * rng.standard_normal(shape, dtype=np.float32)
     for _ in range(rng.poisson(instrument.optics.donuts)):
@@ -58,7 +58,7 @@ def _flat(instrument: Instrument, rng: np.random.Generator) -> Image:
     return np.clip(flat, 0.02, None)
 
 
-def _shade_donut(flat: Image, instrument: Instrument, rng: np.random.Generator) -> None:
+def _shade_donut(flat: Light, instrument: Instrument, rng: np.random.Generator) -> None:
     """The shadow of a grain of dust: a disc with a hole the size of the secondary's."""
     height, width = flat.shape
     optics = instrument.optics
@@ -77,10 +77,10 @@ def _shade_donut(flat: Image, instrument: Instrument, rng: np.random.Generator) 
     flat[y0:y1, x0:x1] *= 1 - min(0.003 + rng.exponential(0.01), 0.08) * ring
 
 
-def _dark(instrument: Instrument, rng: np.random.Generator) -> Image:
+def _dark(instrument: Instrument, rng: np.random.Generator) -> Light:
     height, width = shape = instrument.detector.shape
     detector = instrument.detector
-    dark = np.full(shape, detector.dark_e_s)
+    dark = np.full(shape, detector.dark_e_s, dtype=np.float32)
     hot = rng.poisson(detector.hot_per_mpx * height * width / 1e6)
     rows, columns = rng.integers(0, height, hot), rng.integers(0, width, hot)
     # Many warm pixels and a few that saturate: a Pareto tail, as in dark frames.
@@ -89,15 +89,16 @@ def _dark(instrument: Instrument, rng: np.random.Generator) -> Image:
     if detector.glow_e_s:
         x = np.exp(-np.arange(width) / (0.12 * width))
         y = np.exp(-np.arange(height)[::-1] / (0.12 * height))
-        dark += detector.glow_e_s * y[:, None] * x[None, :]
+        dark += (detector.glow_e_s * y[:, None] * x[None, :]).astype(np.float32)
     return dark
 
 
-def _bias(instrument: Instrument, rng: np.random.Generator) -> Image:
+def _bias(instrument: Instrument, rng: np.random.Generator) -> Light:
     height, width = instrument.detector.shape
     detector = instrument.detector
     columns = rng.normal(0, detector.bias_structure_adu, width)
-    bias = np.full((height, width), detector.bias_adu) + columns
+    bias = np.full((height, width), detector.bias_adu, dtype=np.float32)
+    bias += columns.astype(np.float32)
     for number, (rows, cols) in enumerate(amplifier_areas(instrument)):
         if number:
             bias[rows, cols] += rng.normal(0, 3 * detector.bias_structure_adu)
@@ -118,8 +119,8 @@ def amplifier_areas(instrument: Instrument) -> list[tuple[slice, slice]]:
 
 
 def detect(
-    light_e: Image, instrument: Instrument, exposure_s: float, rng: np.random.Generator
-) -> Image:
+    light_e: Light, instrument: Instrument, exposure_s: float, rng: np.random.Generator
+) -> Light:
     """Electrons in each pixel from their expectation: photon noise, cosmic rays, full well.
 
     Args:
@@ -130,12 +131,12 @@ def detect(
     """
     detector = instrument.detector
     np.maximum(light_e, 0, out=light_e)
-    dim = light_e < _POISSON_BELOW_E
-    counted = rng.poisson(light_e[dim])
+    dim = np.flatnonzero(light_e < _POISSON_BELOW_E)
+    counted = rng.poisson(light_e.ravel()[dim])
     noise = rng.standard_normal(light_e.shape, dtype=np.float32)
     noise *= np.sqrt(light_e)
     light_e += noise
-    light_e[dim] = counted
+    light_e.ravel()[dim] = counted
     add_cosmic_rays(light_e, instrument, exposure_s, rng)
     if detector.bleeds:
         bleed(light_e, detector.full_well_e)
@@ -146,7 +147,7 @@ def detect(
 
 
 def add_cosmic_rays(
-    electrons: Image, instrument: Instrument, exposure_s: float, rng: np.random.Generator
+    electrons: Light, instrument: Instrument, exposure_s: float, rng: np.random.Generator
 ) -> None:
     """Short straight tracks and single hits, unblurred; their energy falls as a power law."""
     height, width = electrons.shape
@@ -163,7 +164,7 @@ def add_cosmic_rays(
         np.add.at(electrons, (y[inside], x[inside]), 0.5 * min(charge, 3e4))
 
 
-def bleed(electrons: Image, full_well_e: float) -> None:
+def bleed(electrons: Light, full_well_e: float) -> None:
     """Move what a pixel cannot hold along its column, half up and half down, in place."""
     over = electrons > full_well_e
     for column in np.flatnonzero(over.any(axis=0)):
@@ -176,7 +177,7 @@ def bleed(electrons: Image, full_well_e: float) -> None:
             _fill(line[:start][::-1], excess / 2, full_well_e)
 
 
-def _fill(line: Image, charge: float, full_well_e: float) -> None:
+def _fill(line: Light, charge: float, full_well_e: float) -> None:
     """Pour `charge` into `line` from its start; what passes the end of the chip is lost."""
     room = np.maximum(full_well_e - line, 0)
     before = np.cumsum(room) - room
@@ -184,8 +185,8 @@ def _fill(line: Image, charge: float, full_well_e: float) -> None:
 
 
 def digitise(
-    electrons: Image, instrument: Instrument, pattern: FixedPattern, rng: np.random.Generator
-) -> Image:
+    electrons: Light, instrument: Instrument, pattern: FixedPattern, rng: np.random.Generator
+) -> Light:
     """Whole ADU as the converter gives them: read noise, bias, gain, steps, saturation."""
     detector = instrument.detector
     noise = rng.standard_normal(electrons.shape, dtype=np.float32)
@@ -204,7 +205,7 @@ def digitise(
 
 
 def calibrate(
-    adu: Image, instrument: Instrument, pattern: FixedPattern, exposure_s: float
+    adu: Light, instrument: Instrument, pattern: FixedPattern, exposure_s: float
 ) -> npt.NDArray[np.float32]:
     """What a reduction pipeline makes of it: bias and dark subtracted, divided by the flat."""
     dark_adu = pattern.dark_e_s * exposure_s / instrument.detector.gain_e_adu

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from nightsift.simulate.psf import convolve
-from nightsift.simulate.sky import Image
+from nightsift.simulate.sky import Image, Light
 
-ReadOut = Callable[[Image, np.random.Generator], Image]
+Maps = Image | Light | float
+ReadOut = Callable[[Light, np.random.Generator], Light]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +29,10 @@ class Effect:
     """
 
     kernel: Image | None = None
-    transmission: Image | float = 1.0
-    sky_factor: Image | float = 1.0
-    light_e: Image | float = 0.0
-    shade: Image | float = 1.0
+    transmission: Maps = 1.0
+    sky_factor: Maps = 1.0
+    light_e: Maps = 0.0
+    shade: Maps = 1.0
     shift_px: tuple[float, float] = (0.0, 0.0)
     readout: ReadOut | None = None
 
@@ -55,7 +56,9 @@ def _both_kernels(first: Image | None, second: Image | None) -> Image | None:
     if first is None or second is None:
         return second if first is None else first
     half = second.shape[0] // 2
-    return convolve(np.pad(first, half), second)
+    both = convolve(np.pad(first, half), second).astype(np.float64)
+    unit: Image = both / both.sum()
+    return unit
 
 
 def _both_readouts(first: ReadOut | None, second: ReadOut | None) -> ReadOut | None:

@@ -11,7 +11,7 @@ from nightsift.simulate.detector import FixedPattern, calibrate, detect, digitis
 from nightsift.simulate.effect import Effect, Facts
 from nightsift.simulate.instrument import Instrument
 from nightsift.simulate.psf import Psf, convolve, render_stars
-from nightsift.simulate.sky import BANDS, Image
+from nightsift.simulate.sky import BANDS, Image, Light
 
 Pixels = npt.NDArray[np.uint16] | npt.NDArray[np.int16] | npt.NDArray[np.float32]
 # Wings of stars are drawn down to this share of the sky's noise.
@@ -75,7 +75,7 @@ def expose(scene: Scene, pattern: FixedPattern, rng: np.random.Generator) -> Pix
     return adu.astype(np.uint16)
 
 
-def light(scene: Scene, pattern: FixedPattern) -> Image:
+def light(scene: Scene, pattern: FixedPattern) -> Light:
     """(H, W) expected electrons, without noise."""
     effect = scene.effect
     out = starlight(scene)
@@ -86,11 +86,11 @@ def light(scene: Scene, pattern: FixedPattern) -> Image:
     out += effect.light_e
     out *= effect.shade
     out *= pattern.flat
-    out += pattern.dark_e_s * scene.exposure_s
+    out += pattern.dark_e_s * np.float32(scene.exposure_s)
     return out
 
 
-def starlight(scene: Scene) -> Image:
+def starlight(scene: Scene) -> Light:
     """(H, W) electrons of the stars before clouds."""
     height, width = shape = scene.instrument.detector.shape
     effect = scene.effect
@@ -110,12 +110,13 @@ def starlight(scene: Scene) -> Image:
     return convolve(canvas, effect.kernel)[pad : pad + height, pad : pad + width]
 
 
-def sky_light(scene: Scene, pattern: FixedPattern) -> Image:
+def sky_light(scene: Scene, pattern: FixedPattern) -> Light:
     """(H, W) electrons of the sky, with its gradient and fringes."""
     height, width = scene.instrument.detector.shape
     u = (np.arange(width) / width - 0.5) * scene.gradient[0]
     v = (np.arange(height) / height - 0.5) * scene.gradient[1]
-    sky: Image = scene.sky_e * (1 + v[:, None] + u[None, :])
+    columns = (scene.sky_e * u).astype(np.float32)
+    sky = columns + (scene.sky_e * (1 + v)).astype(np.float32)[:, None]
     if BANDS[scene.band].red and scene.instrument.detector.fringing:
-        sky *= 1 + scene.instrument.detector.fringing * pattern.fringes
+        sky *= 1 + np.float32(scene.instrument.detector.fringing) * pattern.fringes
     return sky

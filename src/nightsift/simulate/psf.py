@@ -10,10 +10,12 @@ import numpy.typing as npt
 from scipy.signal import oaconvolve
 from scipy.special import j0
 
-from nightsift.simulate.sky import Image
+from nightsift.simulate.sky import Image, Light
 
 # Stamps of one size are drawn together, as many as fit this many pixels.
 _CHUNK_PX = 2_000_000
+# Radii of a tabulated profile, in FWHM.
+_TABLE_STEP, _TABLE_END = 0.001, 60.0
 _HALVES_PX = np.array([4, 6, 8, 11, 15, 20, 28, 40, 60, 90, 140, 200])
 
 
@@ -38,23 +40,23 @@ class Psf(NamedTuple):
 
 
 @cache
-def _kolmogorov() -> tuple[Image, Image]:
-    """Radii in FWHM and the profile there, of unit volume in FWHM squared.
+def _kolmogorov() -> Image:
+    """Light per FWHM squared at the middle of each step of radius, of unit volume.
 
     Long-exposure turbulence: the transform of exp(-k^(5/3)) (Fried 1966).
     """
     k = np.linspace(0, 12, 6001)[1:]
     weight = np.exp(-(k ** (5 / 3))) * k * (k[1] - k[0])
-    r = np.concatenate([np.linspace(0, 8, 801), np.linspace(8, 60, 261)[1:]])
-    profile = np.array([float(np.sum(weight * j0(k * x))) for x in r])
-    half = float(np.interp(-profile[0] / 2, -profile[:400], r[:400]))
-    # Beyond the sampled radii the profile falls as r^(-11/3).
-    tail = np.array([100.0, 400.0, 4000.0]) * half
-    profile = np.append(np.maximum(profile, 0), profile[800] * (r[800] / tail) ** (11 / 3))
-    profile[801:1061] = profile[800] * (r[800] / r[801:]) ** (11 / 3)
-    r = np.append(r, tail) / (2 * half)
-    rings = np.pi * np.diff(r**2) * (profile[1:] + profile[:-1]) / 2
-    return r, profile / rings.sum()
+    r = np.linspace(0, 8, 801)
+    light = np.array([float(np.sum(weight * j0(k * x))) for x in r])
+    half = float(np.interp(-light[0] / 2, -light[:400], r[:400]))
+    radius = (np.arange(0, _TABLE_END, _TABLE_STEP) + _TABLE_STEP / 2) * 2 * half
+    # Beyond the radii computed the profile falls as r^(-11/3).
+    tail = light[-1] * (r[-1] / radius) ** (11 / 3)
+    table = np.where(radius < r[-1], np.interp(radius, r, light), tail)
+    volume = np.sum(2 * np.pi * radius * table) * _TABLE_STEP * 2 * half
+    unit: Image = table * (2 * half) ** 2 / volume
+    return unit
 
 
 def profile(r2: Image, fwhm: Image | float, kind: str, beta: float) -> Image:
@@ -63,8 +65,9 @@ def profile(r2: Image, fwhm: Image | float, kind: str, beta: float) -> Image:
     Moffat (1969) of exponent `beta`, or the turbulent profile.
     """
     if kind == "kolmogorov":
-        radii, values = _kolmogorov()
-        turbulent: Image = np.interp(np.sqrt(r2) / fwhm, radii, values) / fwhm**2
+        table = _kolmogorov()
+        index = (np.sqrt(r2) / (fwhm * _TABLE_STEP)).astype(np.int32)
+        turbulent: Image = table.take(index, mode="clip") / fwhm**2
         return turbulent
     alpha2 = (fwhm / 2) ** 2 / (2 ** (1 / beta) - 1)
     moffat: Image = (beta - 1) / (np.pi * alpha2) * _power(1 + r2 / alpha2, beta)
@@ -95,7 +98,7 @@ def stamp_half_px(flux: Image, fwhm_px: float, threshold: float, psf: Psf) -> Im
 
 def render_stars(
     shape: tuple[int, int], x: Image, y: Image, flux: Image, psf: Psf, *, threshold: float, pad: int
-) -> Image:
+) -> Light:
     """The light of all stars, (H + 2 pad, W + 2 pad), in the unit of `flux`.
 
     Args:
@@ -111,7 +114,7 @@ def render_stars(
     u, v = x / shape[1] - 0.5, y / shape[0] - 0.5
     fwhm = psf.fwhm_px * np.clip(1 + psf.tilt[0] * u + psf.tilt[1] * v, 0.5, 2)
     half = stamp_half_px(flux, psf.fwhm_px, threshold, psf)
-    canvas = np.zeros((height, width))
+    canvas = np.zeros((height, width), dtype=np.float32)
     near = (x + pad > -half) & (x + pad < width + half) & (y + pad > -half)
     near &= (y + pad < height + half) & (flux > 0)
     for size in np.unique(half[near]):
@@ -133,7 +136,7 @@ class _Stars(NamedTuple):
     v: Image
 
 
-def _add_stamps(canvas: Image, stars: _Stars, half: int, psf: Psf) -> None:
+def _add_stamps(canvas: Light, stars: _Stars, half: int, psf: Psf) -> None:
     ix, iy = np.rint(stars.x).astype(np.int64), np.rint(stars.y).astype(np.int64)
     offsets = np.arange(-half, half + 1)
     dx = (offsets[None, :] + (ix - stars.x)[:, None])[:, None, :]
@@ -169,13 +172,13 @@ def _light(dx: Image, dy: Image, fwhm: Image, psf: Psf) -> Image:
 
 
 def _add_at(
-    canvas: Image, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], stamps: Image
+    canvas: Light, rows: npt.NDArray[np.int64], columns: npt.NDArray[np.int64], stamps: Image
 ) -> None:
     height, width = canvas.shape
     inside = ((rows >= 0) & (rows < height))[:, :, None]
     inside = inside & ((columns >= 0) & (columns < width))[:, None, :]
     index = (rows * width)[:, :, None] + columns[:, None, :]
-    np.add.at(canvas.ravel(), index[inside], stamps[inside])
+    np.add.at(canvas.ravel(), index[inside], stamps[inside].astype(np.float32))
 
 
 def line_kernel(dx_px: Image, dy_px: Image) -> Image:
@@ -211,7 +214,7 @@ def disc_kernel(diameter_px: float, inner: float) -> Image:
     return unit
 
 
-def convolve(image: Image, kernel: Image) -> Image:
+def convolve(image: Image | Light, kernel: Image) -> Light:
     """Convolution with a centred kernel, zero beyond the edges, never negative."""
-    out: Image = oaconvolve(image, kernel, mode="same")
-    return np.maximum(out, 0.0, out=out)
+    out = oaconvolve(np.asarray(image, dtype=np.float64), kernel, mode="same")
+    return np.maximum(out, 0.0, out=out).astype(np.float32)

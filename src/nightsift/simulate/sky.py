@@ -9,6 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 Image = npt.NDArray[np.float64]
+# Large images: half the memory, and single precision is far below a photon's noise. What is not
+# exact in IEEE arithmetic (powers, transforms) is computed in float64 first, so that every
+# machine rounds to the same numbers.
+Light = npt.NDArray[np.float32]
 
 # Photons per second and m2 in a band of dlambda / lambda = 1 from AB magnitude 0:
 # 3631 Jy / h (Oke & Gunn 1983).

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from nightsift.simulate.sky import Image
+from nightsift.simulate.sky import Light
 
 
 class Waves:
@@ -29,7 +29,7 @@ class Waves:
         weight = lengths ** (5 / 6)
         self.weight = weight * np.sqrt(2 / np.sum(weight**2))
 
-    def field(self, shape: tuple[int, int], *, moved_px: tuple[float, float] = (0, 0)) -> Image:
+    def field(self, shape: tuple[int, int], *, moved_px: tuple[float, float] = (0, 0)) -> Light:
         """(H, W) values after the field moved by (dx, dy) px."""
         x = np.arange(shape[1]) - moved_px[0]
         y = np.arange(shape[0]) - moved_px[1]
@@ -37,5 +37,5 @@ class Waves:
         row = np.outer(self.kx, x)
         left = np.hstack([self.weight * np.cos(column), -self.weight * np.sin(column)])
         right = np.vstack([np.cos(row), np.sin(row)])
-        out: Image = left @ right
+        out: Light = (left @ right).astype(np.float32)
         return out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from nightsift.simulate.effect import Effect, Facts, Moment
-from nightsift.simulate.sky import Image
+from nightsift.simulate.sky import Light
 
 Made = tuple[Effect, dict[str, float]]
 
@@ -20,7 +20,7 @@ def shifted_rows(facts: Facts, strength: float, moment: Moment, rng: np.random.G
     rows = round(strength * facts.shape[0])
     shift = int(moment.rng.uniform(0.05, 0.5) * facts.shape[1])
 
-    def readout(adu: Image, _: np.random.Generator) -> Image:
+    def readout(adu: Light, _: np.random.Generator) -> Light:
         out = adu.copy()
         if rows:
             out[-rows:] = np.roll(adu[-rows:], shift, axis=1)
@@ -35,11 +35,11 @@ def banding(facts: Facts, strength: float, moment: Moment, rng: np.random.Genera
     rms_adu = strength * facts.noise_e / facts.gain_e_adu
     regular = rng.random() < 0.5
 
-    def readout(adu: Image, rng: np.random.Generator) -> Image:
+    def readout(adu: Light, rng: np.random.Generator) -> Light:
         n = adu.shape[axis]
         wave = np.sqrt(2) * np.sin(2 * np.pi * np.arange(n) / period + rng.uniform(0, 6.28))
         band = wave if regular else rng.normal(size=n)
-        offsets: Image = rms_adu * np.asarray(band)
+        offsets = np.asarray(rms_adu * band, dtype=np.float32)
         return adu + (offsets[:, None] if axis == 0 else offsets[None, :])
 
     return Effect(readout=readout), {"rms_adu": rms_adu, "columns": float(axis)}
@@ -50,7 +50,7 @@ def half_frame(facts: Facts, strength: float, moment: Moment, rng: np.random.Gen
     rows = round(strength * facts.shape[0])
     zero = bool(moment.rng.random() < 0.5)
 
-    def readout(adu: Image, _: np.random.Generator) -> Image:
+    def readout(adu: Light, _: np.random.Generator) -> Light:
         out = adu.copy()
         if rows:
             out[-rows:] = 0 if zero else np.median(adu[:8])
@@ -69,7 +69,7 @@ def constant(facts: Facts, strength: float, moment: Moment, rng: np.random.Gener
     """A plane of one value; strength is 1, or 0 for none."""
     value = float(moment.rng.choice([0.0, 100.0, 0.5 * facts.saturation_adu]))
 
-    def readout(adu: Image, _: np.random.Generator) -> Image:
+    def readout(adu: Light, _: np.random.Generator) -> Light:
         return np.full_like(adu, value) if strength else adu
 
     return Effect(readout=readout), {"value_adu": value}
