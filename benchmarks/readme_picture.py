@@ -27,8 +27,10 @@ def stretched(path: Path) -> np.ndarray:
 
 
 def chosen(table: pd.DataFrame) -> list[int]:
-    """Three good frames and three bad ones of different causes, in order of time."""
-    bad = table[table["label"] == 1].drop_duplicates("notes").index[:3]
+    """Three good frames and one of each of the three commonest causes, in order of time."""
+    bad = table[table["label"] == 1]
+    commonest = bad["cause"].value_counts().index[:3]
+    bad = bad[bad["cause"].isin(commonest)].groupby("cause")["prob_bad"].idxmax()
     good = table.index[table["label"] == 0]
     return sorted([*bad, *(good[len(good) * k // 7] for k in (1, 3, 5))])
 
@@ -42,10 +44,11 @@ def main() -> None:
     card = load_weights(options.run).card
     table = pd.read_csv(options.run / "predictions.csv")
     table = table[(table["split"] == "test") & table["prob_seq"].notna()].reset_index(drop=True)
+    # Notes of simulated frames read `cause: kind strength unit`.
+    table["cause"] = table["notes"].fillna("good").str.split(":").str[0]
     examples = []
     for i in chosen(table):
-        note = table["notes"][i] if isinstance(table["notes"][i], str) else "good"
-        caption = f"{note}: {table['prob_bad'][i]:.2f}"
+        caption = f"{table['cause'][i]}: {table['prob_bad'][i]:.2f}"
         examples.append((i, stretched(Path(table["file"][i])), caption))
     figure = overview_figure(
         f"{table['night'][0]}, a night the model has never seen",

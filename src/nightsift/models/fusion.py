@@ -11,6 +11,8 @@ from nightsift.errors import NightsiftError
 
 Policy = Literal["weighted", "frame_only", "seq_center_only", "max_prob", "avg_prob"]
 POLICIES: tuple[str, ...] = get_args(Policy)
+# What is measured of a model, and the column of the predictions that holds it.
+HEADS = {"frame": "prob_frame", "sequence": "prob_seq", "fused": "prob_bad"}
 
 
 def fuse(

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nightsift.files import replacing
+from nightsift.models.fusion import HEADS
 from nightsift.report.figures import (
     night_figure,
     precision_recall_figure,
@@ -20,7 +21,6 @@ from nightsift.report.figures import (
     save_figure,
 )
 
-HEADS = {"frame": "prob_frame", "sequence": "prob_seq", "fused": "prob_bad"}
 # Figures of single nights beyond this many are left out, the most interesting nights first.
 MAX_NIGHT_FIGURES = 24
 _SHOWN = {

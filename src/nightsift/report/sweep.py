@@ -12,10 +12,10 @@ from matplotlib.figure import Figure
 from omegaconf import OmegaConf
 
 from nightsift.files import replacing
+from nightsift.models.fusion import HEADS
 from nightsift.report.figures import HEAD_COLOURS, STYLE, new_figure, save_figure
 
 SPLITS = ("val", "test")
-HEADS = ("frame", "sequence", "fused")
 METRICS = (
     "average_precision",
     "recall_at_1pct_false_rejection",

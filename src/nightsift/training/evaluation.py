@@ -17,7 +17,7 @@ from nightsift.data.windows import centred_windows
 from nightsift.metrics.bootstrap import score_table
 from nightsift.metrics.threshold import is_bad
 from nightsift.models.card import ModelCard
-from nightsift.models.fusion import fuse
+from nightsift.models.fusion import HEADS, fuse
 from nightsift.models.joint import JointFrameSeqModel
 from nightsift.models.scoring import HeadProbabilities, score_sequence
 
@@ -33,7 +33,6 @@ COLUMNS = (
     "split",
     "reason",
 )
-HEADS = {"frame": "prob_frame", "sequence": "prob_seq", "fused": "prob_bad"}
 
 
 def predict_catalogue(
