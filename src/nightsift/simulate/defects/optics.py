@@ -71,10 +71,10 @@ def dome(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator
 
 def tree(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
     """Branches, clumpy and swaying; strength is the share of the frame's light that is lost."""
-    angle, soft = rng.uniform(0, 2 * np.pi), rng.uniform(0.12, 0.5)
+    angle, soft = rng.uniform(0, 2 * np.pi), rng.uniform(0.3, 0.7)
     sway = moment.rng.normal(0, 0.02 * max(facts.shape), 2)
     clumps = Waves(rng, max(facts.shape) / 8).field(facts.shape, moved_px=(sway[0], sway[1]))
-    slope = _slope(facts, angle) + 0.12 * clumps
+    slope = _slope(facts, angle) + 0.1 * clumps
     return _cover(slope, strength, soft), _placed(angle, soft)
 
 
