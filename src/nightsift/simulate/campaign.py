@@ -4,31 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import timedelta
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from astropy.io import fits
 
 from nightsift.errors import NightsiftError
 from nightsift.files import making_folder
-from nightsift.simulate.defects.catalogue import Occurrence, apply
-from nightsift.simulate.detector import FixedPattern, draw_pattern
-from nightsift.simulate.exposure import Scene, expose
-from nightsift.simulate.header import Shot, file_name, make_header
+from nightsift.simulate.frames import Job, loose_job, make_frames, night_jobs
 from nightsift.simulate.instrument import Instrument
-from nightsift.simulate.night import NightPlan, draw_night
-from nightsift.simulate.spells import DefectSpec, plan_defects, plan_single
-from nightsift.simulate.tables import FrameTruth, write_tables
+from nightsift.simulate.spells import DefectSpec
+from nightsift.simulate.tables import write_tables
 from nightsift.simulate.work import Progress, in_processes, process_count
 
 # Raised when the same spec no longer gives the same pixels.
 FORMAT = 3
 RECORD = "campaign.json"
 _MIXED_BAD_FRACTION = 0.45
-_FRAMES_PER_JOB = 12
+# A loose frame has no neighbours to tell a faint defect by.
+_MIXED_FAINTEST = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +85,15 @@ class CampaignSpec:
             faintest=self.faintest,
             grossest=self.grossest,
             kinds=self.kinds,
+        )
+
+    @property
+    def mixed_defects(self) -> DefectSpec:
+        """Those of the loose frames."""
+        return replace(
+            self.defects,
+            bad_fraction=_MIXED_BAD_FRACTION if self.bad_fraction else 0.0,
+            faintest=min(max(self.faintest, _MIXED_FAINTEST), self.grossest),
         )
 
 
@@ -168,105 +172,22 @@ def existing(out: Path, record: str) -> Campaign:
     return Campaign(out / "nights", out / "mixed")
 
 
-class Job(NamedTuple):
-    """Some frames of one night, made by one process.
-
-    Attributes:
-        folder: where they go.
-        plan: the night.
-        pattern_seed: of the camera's fixed pattern.
-        frames: (index in the night, number in the name, defects, seed) of each.
-    """
-
-    folder: Path
-    plan: NightPlan
-    pattern_seed: np.random.SeedSequence
-    frames: list[tuple[int, int, list[Occurrence], np.random.SeedSequence]]
-
-
 def plan_campaign(root: Path, spec: CampaignSpec, instruments: Sequence[Instrument]) -> list[Job]:
-    """All work of a campaign; each night and frame has its own seed."""
+    """All work of a campaign; each night and each loose frame has a seed of its own."""
     seeds = np.random.SeedSequence(spec.seed).spawn(spec.nights + spec.mixed_frames)
+    order = np.random.default_rng([spec.seed, spec.nights]).permutation(spec.nights)
+    benign = set(order[: round(spec.benign_fraction * spec.nights)].tolist())
     jobs: list[Job] = []
-    for number, seed in enumerate(seeds):
-        plan_seed, pattern_seed, frames_seed = seed.spawn(3)
-        rng = np.random.default_rng(plan_seed)
-        if number >= spec.nights:
-            mixed = number - spec.nights
-            instrument = instruments[int(rng.integers(len(instruments)))]
-            # A loose frame comes from anywhere in its night.
-            plan, i = draw_night(rng, instrument, n=12, number=5000 + mixed), int(rng.integers(12))
-            single = plan_single(rng, mixed_defects(spec))
-            frame = (i, mixed + 1, single, frames_seed)
-            jobs.append(Job(root / "mixed", plan, pattern_seed, [frame]))
-            continue
-        instrument = instruments[number % len(instruments)]
-        plan = draw_night(rng, instrument, n=spec.frames_per_night, number=number)
-        benign = number < round(spec.benign_fraction * spec.nights)
-        empty: list[list[Occurrence]] = [[] for _ in range(len(plan))]
-        defects = empty if benign else plan_defects(rng, plan.time_s, spec.defects)
-        frame_seeds = frames_seed.spawn(len(plan))
-        frames = [(i, i + 1, defects[i], frame_seeds[i]) for i in range(len(plan))]
-        folder = root / "nights" / f"toi-{number + 1:03d}"
-        # Equal parts, so that processes end together.
-        for part in np.array_split(np.arange(len(frames)), -(-len(frames) // _FRAMES_PER_JOB)):
-            some = [frames[i] for i in part]
-            jobs.append(Job(folder, plan, pattern_seed, some))
+    for number, seed in enumerate(seeds[: spec.nights]):
+        jobs += night_jobs(
+            root / "nights" / f"toi-{number + 1:03d}",
+            instruments[number % len(instruments)],
+            seed,
+            number=number,
+            frames=spec.frames_per_night,
+            defects=None if number in benign else spec.defects,
+        )
+    for number, seed in enumerate(seeds[spec.nights :]):
+        defects = spec.mixed_defects
+        jobs.append(loose_job(root / "mixed", instruments, seed, number=number, defects=defects))
     return jobs
-
-
-def mixed_defects(spec: CampaignSpec) -> DefectSpec:
-    """Of the loose frames: more of them, and none that an observer would hesitate about."""
-    return DefectSpec(
-        bad_fraction=_MIXED_BAD_FRACTION if spec.bad_fraction else 0.0,
-        faintest=min(max(spec.faintest, 0.3), spec.grossest),
-        grossest=spec.grossest,
-        kinds=spec.kinds,
-    )
-
-
-def make_frames(job: Job) -> list[FrameTruth]:
-    """Write the frames of a job and say what is in them."""
-    pattern = draw_pattern(job.plan.instrument, np.random.default_rng(job.pattern_seed))
-    return [_make_frame(job, pattern, *frame) for frame in job.frames]
-
-
-def _make_frame(
-    job: Job,
-    pattern: FixedPattern,
-    i: int,
-    number: int,
-    occurrences: list[Occurrence],
-    seed: np.random.SeedSequence,
-) -> FrameTruth:
-    plan, rng = job.plan, np.random.default_rng(seed)
-    effect, truths = apply(occurrences, plan.scene(i).facts, rng)
-    scene = plan.scene(i, effect)
-    pixels = expose(scene, pattern, rng)
-    shot = Shot(
-        instrument=plan.instrument,
-        target=plan.target,
-        band=plan.bands[i],
-        start=plan.start + timedelta(seconds=float(plan.time_s[i])),
-        exposure_s=plan.exposure_s,
-        number=number,
-        altitude_deg=float(plan.altitude_deg[i]),
-        airmass=float(plan.airmass[i]),
-        declination_deg=plan.declination_deg,
-    )
-    name = file_name(shot)
-    fits.writeto(job.folder / name, pixels, make_header(shot))
-    return FrameTruth(name, truths, _facts(plan, i, scene))
-
-
-def _facts(plan: NightPlan, i: int, scene: Scene) -> dict[str, float]:
-    return {
-        "fwhm_px": float(plan.fwhm_px[i]),
-        "sky_e": float(plan.sky_e[i]),
-        "noise_e": scene.facts.noise_e,
-        "airmass": float(plan.airmass[i]),
-        "shift_x_px": float(plan.shift_px[i, 0]),
-        "shift_y_px": float(plan.shift_px[i, 1]),
-        "flipped": float(plan.flipped[i]),
-        "target_dip": float(1 - plan.dip[i]),
-    }

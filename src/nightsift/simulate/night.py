@@ -8,23 +8,23 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
+from nightsift.simulate.conditions import (
+    draw_bands,
+    draw_ellipticity,
+    draw_pointing,
+    draw_seeing,
+    draw_shifts,
+    draw_sky,
+    slow,
+)
 from nightsift.simulate.effect import Effect
 from nightsift.simulate.exposure import Scene
 from nightsift.simulate.instrument import Instrument
 from nightsift.simulate.psf import Psf
-from nightsift.simulate.sky import (
-    BANDS,
-    Image,
-    airmass,
-    altitude_deg,
-    dark_sky_nl,
-    moonlight_nl,
-    nl_to_magnitude,
-)
+from nightsift.simulate.sky import BANDS, Image, airmass, altitude_deg
 from nightsift.simulate.stars import StarField, draw_field, on_detector, transit_dip
 
 _FIRST_NIGHT = datetime(2024, 1, 10, 19, 30, tzinfo=UTC)
-_LOWEST_DEG = 25.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,20 +123,20 @@ def draw_night(
     """A clear night of `n` frames; `number` names its target and date."""
     site, mount = instrument.site, instrument.mount
     exposure = float(rng.choice(site.exposures_s))
-    bands = _draw_bands(rng, instrument, n)
+    bands = draw_bands(rng, instrument, n)
     time = (
         np.arange(n) * (exposure + site.overhead_s) + rng.uniform(0, 1, n) * site.overhead_s * 0.2
     )
-    start, declination = _draw_pointing(rng, site.latitude_deg, float(time[-1]))
+    start, declination = draw_pointing(rng, site.latitude_deg, float(time[-1]))
     hour_angle = start + time / 3600 * 15.041
     altitude = altitude_deg(site.latitude_deg, declination, hour_angle)
     mass = airmass(altitude)
     flipped = (hour_angle > 0) & (hour_angle[0] < 0) & (mount.kind == "german")
     if flipped.any():  # the flip takes a few minutes
         time = time + 240.0 * flipped
-    fwhm = _draw_seeing(rng, instrument, mass)
-    sky_e = _draw_sky(rng, instrument, bands, time, mass, exposure)
-    shift = _draw_shifts(rng, instrument, time, flipped)
+    fwhm = draw_seeing(rng, instrument, mass)
+    sky_e = draw_sky(rng, instrument, bands, time, mass, exposure)
+    shift = draw_shifts(rng, instrument, time, flipped)
     field = _draw_stars(rng, instrument, bands[0], exposure, sky_e, fwhm, mass)
     hours = time / 3600
     depth = float(rng.choice([0.0, 1.0])) * 10 ** rng.uniform(-3, -1.6)
@@ -151,13 +151,13 @@ def draw_night(
         airmass=mass,
         altitude_deg=altitude,
         fwhm_px=fwhm,
-        ellipticity=_draw_ellipticity(rng, n),
+        ellipticity=draw_ellipticity(rng, n),
         sky_e=sky_e,
         gradient=(float(rng.normal(0, 0.03)), float(rng.normal(0, 0.03))),
         shift_px=shift,
         rotation_deg=mount.rotation_deg_h * hours * rng.uniform(-1, 1),
         flipped=flipped,
-        transparency=1 + 0.004 * _slow(rng, n) + 0.001 * rng.normal(size=n),
+        transparency=1 + 0.004 * slow(rng, n) + 0.001 * rng.normal(size=n),
         dip=transit_dip(
             hours,
             middle_h=float(rng.uniform(0.3, 0.7) * hours[-1]),
@@ -167,93 +167,6 @@ def draw_night(
         field=field,
         moving=_draw_asteroid(rng, instrument, field),
     )
-
-
-def _slow(rng: np.random.Generator, n: int) -> Image:
-    """(n,) a smooth random course of about unit variance over the night."""
-    phase, t = rng.uniform(0, 2 * np.pi, 4), np.linspace(0, 1, n)
-    terms = [np.sin(2 * np.pi * (k + 0.5) * t + phase[k]) / (k + 1) for k in range(4)]
-    course: Image = np.sum(terms, axis=0) / 0.84
-    return course
-
-
-def _draw_bands(rng: np.random.Generator, instrument: Instrument, n: int) -> list[str]:
-    """One filter all night; on one night in ten two that alternate."""
-    bands = [str(band) for band in rng.permutation(instrument.site.bands)]
-    if len(bands) > 1 and n > 1 and rng.random() < 0.1:
-        return [bands[i % 2] for i in range(n)]
-    return bands[:1] * n
-
-
-def _draw_pointing(rng: np.random.Generator, latitude: float, span_s: float) -> tuple[float, float]:
-    """Hour angle at the start and declination, degrees, of a target that stays up."""
-    best = (-90.0, 0.0, 0.0)
-    for _ in range(20):
-        declination = float(np.clip(latitude + rng.uniform(-40, 40), -80, 80))
-        start = float(rng.uniform(-60, 40)) - span_s / 3600 * 7.5
-        ends = np.array([start, start + span_s / 3600 * 15.041])
-        lowest = float(altitude_deg(latitude, declination, ends).min())
-        best = max(best, (lowest, start, declination))
-        if lowest > _LOWEST_DEG:
-            return start, declination
-    return best[1], best[2]
-
-
-def _draw_seeing(rng: np.random.Generator, instrument: Instrument, mass: Image) -> Image:
-    """(T,) FWHM in px: seeing grows as air mass^0.6 (Fried 1966), optics and guiding add."""
-    site, jitter = instrument.site, instrument.mount.jitter_arcsec
-    seeing = site.seeing_arcsec * np.exp(rng.normal(0, 0.2) + 0.1 * _slow(rng, mass.size))
-    seeing = seeing * np.exp(rng.normal(0, 0.03, mass.size)) * mass**0.6
-    blur = instrument.optics.blur_arcsec * (1 + 0.04 * _slow(rng, mass.size))
-    fwhm: Image = np.sqrt(seeing**2 + blur**2 + (2.355 * jitter) ** 2) / instrument.scale_arcsec
-    return fwhm
-
-
-def _draw_sky(
-    rng: np.random.Generator,
-    instrument: Instrument,
-    bands: list[str],
-    time: Image,
-    mass: Image,
-    exposure_s: float,
-) -> Image:
-    """(T,) electrons per pixel of the sky, with a moon that may rise or set."""
-    site = instrument.site
-    phase = float(rng.uniform(0, 180))
-    moon_altitude = rng.uniform(-40, 50) + rng.choice([-1, 1]) * 12 * time / 3600
-    separation = np.full(time.size, float(rng.uniform(35, 120)))
-    light = dark_sky_nl(site.sky_mag, mass, site.extinction)
-    light = light + moonlight_nl(phase, separation, moon_altitude, mass, site.extinction)
-    magnitude = nl_to_magnitude(light * np.exp(0.03 * _slow(rng, time.size)))
-    offset = np.array([BANDS[band].sky_offset for band in bands])
-    zero = np.array([instrument.electrons_per_s(band) for band in bands])
-    sky: Image = zero * 10 ** (-0.4 * (magnitude + offset)) * instrument.scale_arcsec**2
-    return sky * exposure_s
-
-
-def _draw_shifts(
-    rng: np.random.Generator, instrument: Instrument, time: Image, flipped: npt.NDArray[np.bool_]
-) -> Image:
-    """(T, 2) px: drift, wander, dither, and an offset after the flip."""
-    mount, n = instrument.mount, time.size
-    angle = rng.uniform(0, 2 * np.pi)
-    speed = mount.drift_px_h * np.exp(rng.normal(0, 0.5))
-    shift = np.outer(time / 3600 * speed, [np.cos(angle), np.sin(angle)])
-    shift += rng.normal(0, mount.wander_px, (n, 2))
-    if mount.dither_px:
-        shift += rng.uniform(-1, 1, (n, 2)) * mount.dither_px
-    limit = 0.3 * min(instrument.detector.shape)
-    shift = np.clip(shift, -limit, limit)
-    shift += np.outer(flipped, rng.normal(0, 12, 2))
-    return shift
-
-
-def _draw_ellipticity(rng: np.random.Generator, n: int) -> Image:
-    """(T, 2): a little from the optics, a little from each exposure's guiding."""
-    angle = rng.uniform(0, 2 * np.pi, n)
-    size = np.minimum(rng.exponential(0.025, n), 0.09)
-    own: Image = np.column_stack([size * np.cos(angle), size * np.sin(angle)])
-    return own + rng.normal(0, 0.02, 2)
 
 
 def _draw_stars(
