@@ -23,6 +23,7 @@ _DETECT_SIGMA = 1.5
 _DEEP_SIGMA = 4.0
 _FALLBACK_FWHM_PX = 3.0
 _CUTOUT_HALF_PX = 20
+_SATURATED_PX = 5
 
 
 class Parts(NamedTuple):
@@ -66,7 +67,7 @@ def take_apart(
     )
     peaked = sources["peak"] > 0.75 * np.maximum(sources["flux"], 1e-12)
     sharp = np.concatenate([[True], peaked])  # segment 0 is the sky
-    fwhm = measure_fwhm(clean, sources[~peaked], float(clean.max()))
+    fwhm = measure_fwhm(clean, sources[~peaked], _flat_top(clean))
     stellar = binary_dilation(~sharp[segments], iterations=max(1, round(fwhm)))
     # What lies far below the sky is a fault of the camera and stays where it is.
     stars = np.where(stellar, np.maximum(clean, -_DEEP_SIGMA * noise), 0.0)
@@ -93,7 +94,7 @@ def measure_fwhm(clean: Image, sources: npt.NDArray[Any], top: float) -> float:
     Args:
         clean: (H, W) without sky.
         sources: of `sep.extract`.
-        top: value of a saturated pixel, less the sky.
+        top: value of a saturated pixel, less the sky; infinite where none is.
     """
     height, width = clean.shape
     half = _CUTOUT_HALF_PX
@@ -114,6 +115,12 @@ def measure_fwhm(clean: Image, sources: npt.NDArray[Any], top: float) -> float:
         scale = (cut.shape[0] - 1) / (2 * half)
         widths.append(2 * np.sqrt(area / np.pi) / scale)
     return float(np.clip(np.median(widths), 1.0, half))
+
+
+def _flat_top(clean: Image) -> float:
+    """The value that saturated pixels have in common, if several are."""
+    top = float(clean.max())
+    return top if np.sum(clean > 0.995 * top) >= _SATURATED_PX else np.inf
 
 
 def _gain(header: Mapping[str, Any], level: float, noise: float) -> tuple[float, bool]:

@@ -182,7 +182,10 @@ def _add_at(
 
 
 def line_kernel(dx_px: Image, dy_px: Image) -> Image:
-    """A path of equal dwell times as a kernel of unit sum, drawn with sub-pixel weights.
+    """A path of equal dwell times as a kernel of unit sum.
+
+    Each place is spread over 3 x 3 px with Lagrange's weights, which keep its position and add
+    no width of their own, as linear weights would.
 
     Args:
         dx_px: (T,) places of the star during the exposure against their mean.
@@ -190,14 +193,16 @@ def line_kernel(dx_px: Image, dy_px: Image) -> Image:
     """
     half = int(np.ceil(max(np.abs(dx_px).max(), np.abs(dy_px).max()))) + 1
     kernel = np.zeros((2 * half + 1, 2 * half + 1))
-    x, y = dx_px + half, dy_px + half
-    ix, iy = np.floor(x).astype(int), np.floor(y).astype(int)
-    fx, fy = x - ix, y - iy
-    for dy, wy in ((0, 1 - fy), (1, fy)):
-        for dx, wx in ((0, 1 - fx), (1, fx)):
-            np.add.at(kernel, (iy + dy, ix + dx), wx * wy)
+    ix, iy = np.rint(dx_px).astype(int), np.rint(dy_px).astype(int)
+    for dy, wy in _lagrange(dy_px - iy):
+        for dx, wx in _lagrange(dx_px - ix):
+            np.add.at(kernel, (iy + half + dy, ix + half + dx), wx * wy)
     unit: Image = kernel / kernel.sum()
     return unit
+
+
+def _lagrange(f: Image) -> list[tuple[int, Image]]:
+    return [(-1, f * (f - 1) / 2), (0, 1 - f**2), (1, f * (f + 1) / 2)]
 
 
 def disc_kernel(diameter_px: float, inner: float) -> Image:

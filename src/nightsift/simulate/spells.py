@@ -14,6 +14,7 @@ from nightsift.simulate.sky import Image
 _SINGLES_SHARE = 0.35
 _COMBINED_SHARE = 0.15
 _TRIES = 300
+_FEWEST_KINDS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +87,7 @@ def plan_defects(rng: np.random.Generator, time_s: Image, spec: DefectSpec) -> P
         _add_spell(plan, order.next(), left, time_s, spec, rng)
     order = _Order(rng, spec.among([k for k in DEFECTS if not DEFECTS[k].spells]) or spells)
     for _ in range(_TRIES):
-        if _count_bad(plan) >= wanted:
+        if _count_bad(plan) >= wanted and _count_kinds(plan) >= min(_FEWEST_KINDS, order.size):
             break
         kind, i = order.next(), int(rng.integers(time_s.size))
         if not plan[i]:
@@ -109,6 +110,7 @@ class _Order:
 
     def __init__(self, rng: np.random.Generator, kinds: Sequence[str]) -> None:
         self.rng, self.kinds = rng, kinds
+        self.size = len(kinds)
         self.queue: list[str] = []
 
     def next(self) -> str:
@@ -125,6 +127,10 @@ def _count_bad(plan: Plan) -> int:
     return sum(
         any(DEFECTS[o.kind].label(o.strength) == "bad" for o in occurrences) for occurrences in plan
     )
+
+
+def _count_kinds(plan: Plan) -> int:
+    return len({o.kind for occurrences in plan for o in occurrences})
 
 
 def _add_spell(

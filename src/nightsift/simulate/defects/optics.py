@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import expit
 
 from nightsift.simulate.effect import Effect, Facts, Moment
 from nightsift.simulate.psf import disc_kernel
@@ -98,7 +99,8 @@ def _cover(slope: Image, lost: float, soft: float) -> Effect:
     """
     if lost <= 0:
         return Effect()
-    coarse = slope[::8, ::8]
+    step = max(1, min(slope.shape) // 100)
+    coarse = slope[step // 2 :: step, step // 2 :: step]
     low, high = float(coarse.min()) - 3 * soft, float(coarse.max()) + 3 * soft
     for _ in range(40):  # bisection: the further the edge, the more is lost
         edge = (low + high) / 2
@@ -110,5 +112,5 @@ def _cover(slope: Image, lost: float, soft: float) -> Effect:
 
 
 def _lost(slope: Image, edge: float, soft: float) -> Image:
-    share: Image = 0.99 / (1 + np.exp(np.clip((slope - edge) / (soft / 5), -50, 50)))
+    share: Image = 0.99 * expit((edge - slope) / (soft / 5))
     return share

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.special import expit
 
 from nightsift.simulate.effect import Effect, Facts, Moment
 from nightsift.simulate.sky import Image
@@ -129,7 +130,7 @@ class _Line:
         light = (1 + across[near] ** 2 / alpha2) ** -2.5
         place = along[near]
         if np.isfinite(self.half_length_px):
-            light *= 1 / (1 + np.exp((np.abs(place) - self.half_length_px) / (0.5 * fwhm_px)))
+            light *= expit((self.half_length_px - np.abs(place)) / (0.5 * fwhm_px))
         if self.period_px:
             light *= 4 * np.exp(-0.5 * ((place % self.period_px) / (1.2 * fwhm_px)) ** 2)
         out[near] = light
