@@ -43,6 +43,14 @@ def relabel(nights: Path, label: str) -> None:
         ("simulate", [], "missing: out"),
         ("simulate", ["empty"], "empty exists and is not this campaign"),
         ("simulate", ["out=new", "simulate.nights=0"], "nights >= 1"),
+        ("simulate", ["out=new", "simulate.nights=some"], "simulate.nights"),
+        ("simulate", ["out=new", "simulate.instruments=[c15]"], "no such instrument: c15"),
+        ("simulate", ["out=new", "simulate.kinds=[clouds]"], "no such defect: clouds"),
+        ("simulate", ["out=damaged.pt/new", "simulate=tiny"], "damaged.pt"),
+        ("simulate", ["out=new", "source=absent"], "absent does not exist"),
+        ("simulate", ["out=new", "source=empty"], "no FITS files in empty"),
+        ("simulate", ["out=empty", "source={nights}"], "empty: exists already"),
+        ("simulate", ["out={nights}/new", "source={nights}"], "choose a folder outside"),
     ],
 )
 def test_a_users_error_is_one_line_and_status_2(run_task, nights, task, arguments, message):
