@@ -60,7 +60,7 @@ def test_the_wheel_starts_where_a_folder_has_the_name_of_a_task(site, tmp_path):
         sys.executable, "-m", "simulate", "out=c", "simulate=tiny", cwd=work, path=str(site)
     )
     assert result.returncode == 0, result.stderr
-    assert (work / "c" / "nights" / "toi-1" / "labels.csv").is_file()
+    assert (work / "c" / "nights" / "toi-001" / "labels.csv").is_file()
 
 
 @pytest.mark.parametrize("task", TASKS)

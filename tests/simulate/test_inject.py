@@ -168,7 +168,7 @@ def table(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
-LABELS = {f"f{i:03d}": "good" for i in range(16)} | {"x1": "bad", "x2": "", "x3": "marginal"}
+LABELS = {f"f{i:03d}": "good" for i in range(12)} | {"x1": "bad", "x2": "", "x3": "marginal"}
 SPEC = DefectSpec(bad_fraction=0.4, faintest=0.5)
 
 
@@ -178,9 +178,9 @@ def test_only_good_frames_are_used_and_the_source_is_not_touched(tmp_path, pixel
     with caplog.at_level("INFO"):
         (night,) = inject_folder(tmp_path / "mine", tmp_path / "out", SPEC, seed=3, workers=1)
     assert digest(tmp_path / "mine") == before
-    assert "16 good frames used; left out: 1 bad, 2 without label" in caplog.text
+    assert "12 good frames used; left out: 1 bad, 2 without label" in caplog.text
     rows = table(night / "labels.csv")
-    assert {row["file"] for row in rows} == {f"f{i:03d}.fits" for i in range(16)}
+    assert {row["file"] for row in rows} == {f"f{i:03d}.fits" for i in range(12)}
     changed = {
         row["file"]: not np.array_equal(fits.getdata(night / row["file"]), pixels) for row in rows
     }
