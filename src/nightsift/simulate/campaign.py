@@ -19,7 +19,7 @@ from nightsift.simulate.tables import write_tables
 from nightsift.simulate.work import Progress, in_processes, process_count
 
 # Raised when the same spec no longer gives the same pixels.
-FORMAT = 3
+FORMAT = 4
 RECORD = "campaign.json"
 _MIXED_BAD_FRACTION = 0.45
 # A loose frame has no neighbours to tell a faint defect by.

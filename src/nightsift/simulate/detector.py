@@ -40,7 +40,7 @@ def draw_pattern(instrument: Instrument, rng: np.random.Generator) -> FixedPatte
     if detector.fringing:
         # Contours of the silicon's thickness.
         thickness = Waves(rng, max(shape) / 4).field(shape)
-        fringes = np.sin(2 * np.pi * 6 * thickness.astype(np.float64)).astype(np.float32)
+        fringes = np.sin(2 * np.pi * 3 * thickness.astype(np.float64)).astype(np.float32)
     return FixedPattern(
         _flat(instrument, rng), _dark(instrument, rng), _bias(instrument, rng), fringes
     )
