@@ -44,6 +44,28 @@ def centre_logits(model: JointFrameSeqModel, embedding: Tensor, windows: Tensor)
     return torch.cat(steps)
 
 
+def _encode_all(
+    model: JointFrameSeqModel, batches: Iterable[Tensor], device: torch.device
+) -> Tensor:
+    """(N, E), in an array that grows by doubling.
+
+    Kept one by one, the small results would pin the memory that the large intermediate ones
+    leave behind, some 0.3 MB a frame.
+    """
+    out, filled = torch.empty(0), 0
+    for batch in batches:
+        part = model.encode(batch.to(device))
+        needed = filled + len(part)
+        if needed > len(out):
+            grown = part.new_empty(max(2 * needed, 1024), part.shape[1])
+            if filled:
+                grown[:filled] = out[:filled]
+            out = grown
+        out[filled:needed] = part
+        filled = needed
+    return out[:filled]
+
+
 @torch.inference_mode()
 def score_sequence(
     model: JointFrameSeqModel,
@@ -61,7 +83,7 @@ def score_sequence(
         temperature: every logit is divided by it.
     """
     device = next(model.parameters()).device
-    embedding = torch.cat([model.encode(batch.to(device)) for batch in batches])
+    embedding = _encode_all(model, batches, device)
     prob_frame = probabilities(model.classify_frames(embedding), temperature)
     if windows is None:
         return HeadProbabilities(prob_frame, np.full(len(prob_frame), np.nan))
