@@ -1,0 +1,126 @@
+"""Traces of the camera rather than of the sky: rows, columns, steps, dead parts; sharpness."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import median_filter, uniform_filter
+
+Pixels = npt.NDArray[Any]
+Floats = npt.NDArray[np.float32]
+
+_LAGS = 12
+_CROP = 512
+_SMOOTH = 15
+
+
+class Readout(NamedTuple):
+    """Row and column statistics of a frame.
+
+    Attributes:
+        banding_rows: scatter of the medians of rows around their neighbours', over what the
+            noise explains; 1 in a clean frame.
+        banding_cols: the same for columns.
+        step_rows: largest jump of the row medians that lasts for a tenth of the frame, in
+            units of the noise of one pixel.
+        step_cols: the same for columns.
+        constant_fraction: share of rows, or of columns if larger, whose pixels are all equal,
+            0-1.
+    """
+
+    banding_rows: float
+    banding_cols: float
+    step_rows: float
+    step_cols: float
+    constant_fraction: float
+
+
+def measure_readout(pixels: Pixels, image: Floats, residual: Floats, sigma: float) -> Readout:
+    """Row and column statistics.
+
+    Args:
+        pixels: (H, W) full frame.
+        image: (h, w) float32, reduced frame.
+        residual: (h, w) float32, reduced frame without sky.
+        sigma: noise of one pixel of the residual.
+    """
+    lines = [_line_medians(residual, axis) for axis in (1, 0)]
+    banding = [
+        _banding(medians, sigma, count)
+        for medians, count in zip(lines, (residual.shape[1], residual.shape[0]), strict=True)
+    ]
+    steps = [_largest_step(_line_medians(image, axis)) / sigma for axis in (1, 0)]
+    return Readout(*banding, *steps, _constant_fraction(pixels))
+
+
+def acf_width_px(pixels: Pixels, noise_adu: float) -> float:
+    """Width of the autocorrelation of the middle of the frame: sharpness without stars, px.
+
+    Twice the lag at which the correlation, extrapolated over the noise at lag 0, falls to one
+    half; for Gaussian stars that is 1.41 times their FWHM. NaN where neighbouring pixels have
+    nothing in common (noise alone).
+    """
+    h, w = (min(side, _CROP) for side in pixels.shape)
+    top, left = (pixels.shape[0] - h) // 2, (pixels.shape[1] - w) // 2
+    part = pixels[top : top + h, left : left + w].astype(np.float32)
+    part = np.clip(part - np.median(part[::3, ::3]), -5 * noise_adu, 50 * max(noise_adu, 1e-6))
+    # Slopes of the sky correlate over the whole frame: take out what is wider than stars.
+    part -= uniform_filter(part, 4 * _LAGS + 1, mode="nearest")
+    curve = np.array([_correlation(part, lag) for lag in range(1, _LAGS + 1)])
+    near = curve[0] + max(curve[0] - curve[1], 0.0) / 3
+    if near * part.size < 5 * float(np.mean(part * part)) * np.sqrt(part.size):
+        return float("nan")
+    ratio = np.concatenate([[1.0], curve / near])
+    below = np.flatnonzero(ratio < 0.5)
+    if not below.size:
+        return 2.0 * _LAGS
+    i = int(below[0])
+    return 2 * (i - 1 + (ratio[i - 1] - 0.5) / (ratio[i - 1] - ratio[i]))
+
+
+def _line_medians(image: Floats, axis: int) -> npt.NDArray[np.float64]:
+    """Median of each row (axis 1) or column (axis 0), from at most about 300 pixels each."""
+    step = max(1, image.shape[axis] // 300)
+    part = image[:, ::step] if axis == 1 else image[::step].T
+    return np.asarray(np.median(np.ascontiguousarray(part), axis=1), dtype=np.float64)
+
+
+def _banding(medians: npt.NDArray[np.float64], sigma: float, count: int) -> float:
+    used = min(count, -(-count // max(1, count // 300)))
+    rest = medians - median_filter(medians, _SMOOTH, mode="nearest")
+    expected = 1.2533 * sigma / np.sqrt(used)
+    return float(np.std(np.clip(rest, *np.percentile(rest, (1, 99)))) / expected)
+
+
+def _largest_step(medians: npt.NDArray[np.float64]) -> float:
+    """Largest difference of the medians of 10 % of the lines before and after any line.
+
+    What changes as much on both sides of it (a slope, vignetting) is taken off.
+    """
+    n = len(medians)
+    width = max(4, n // 10)
+    if n < 4 * width:
+        return 0.0
+    windows = np.median(np.lib.stride_tricks.sliding_window_view(medians, width // 2), axis=1)
+    half = width // 2
+    at = np.arange(2 * half, n - 2 * half + 1)
+    jump = windows[at] - windows[at - half]
+    around = (windows[at + half - 1] - windows[at]) + (windows[at - half] - windows[at - 2 * half])
+    return float(np.abs(jump - around / 2).max(initial=0.0))
+
+
+def _constant_fraction(pixels: Pixels) -> float:
+    rows = pixels[:: max(1, pixels.shape[0] // 256)]
+    cols = pixels[:, :: max(1, pixels.shape[1] // 256)]
+    dead_rows = np.mean(rows.max(axis=1) == rows.min(axis=1))
+    dead_cols = np.mean(cols.max(axis=0) == cols.min(axis=0))
+    return float(max(dead_rows, dead_cols))
+
+
+def _correlation(part: Floats, lag: int) -> float:
+    """Mean product of pixels `lag` apart, rows and columns averaged."""
+    along = float(np.mean(part[:, :-lag] * part[:, lag:]))
+    down = float(np.mean(part[:-lag] * part[lag:]))
+    return (along + down) / 2
