@@ -1,0 +1,160 @@
+"""Two lists of stars laid over each other: shift, small rotation, and a flip by 180 degrees."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import uniform_filter
+from scipy.spatial import cKDTree
+from scipy.stats import poisson
+
+Points = npt.NDArray[np.float64]
+
+# Brightest stars that vote: enough when a third is missing and another third has drifted out.
+_VOTERS, _CANDIDATES = 60, 120
+# Chance that stars strewn at random agree as well as this; over all places of the histogram.
+_CHANCE = 1e-5
+_MIN_PAIRS = 3
+
+
+class Alignment(NamedTuple):
+    """How a frame lies on a reference: reference = rotation(frame - centre) + centre + offset.
+
+    Attributes:
+        rotation_deg: -180 to 180, of the frame's coordinates into the reference's.
+        scale: close to 1.
+        offset: (2,) x and y, px.
+        pairs: (M, 2) indices into the frame's and the reference's list.
+        residual_px: median distance of the pairs.
+    """
+
+    rotation_deg: float
+    scale: float
+    offset: Points
+    pairs: npt.NDArray[np.intp]
+    residual_px: float
+
+    @property
+    def flipped(self) -> bool:
+        """Whether the frame is turned by more than a quarter."""
+        return abs(self.rotation_deg) > 90
+
+    def to_reference(self, points: Points, centre: Points) -> Points:
+        """(N, 2) points of the frame in the reference's coordinates."""
+        moved = (points - centre) @ _rotation(self.rotation_deg).T * self.scale
+        return np.asarray(moved + centre + self.offset)
+
+    def to_frame(self, points: Points, centre: Points) -> Points:
+        """(N, 2) points of the reference in the frame's coordinates."""
+        turned = (points - centre - self.offset) @ _rotation(self.rotation_deg)
+        return np.asarray(turned / self.scale + centre)
+
+
+def match(
+    stars: Points, reference: Points, shape: tuple[int, int], *, tolerance_px: float = 3.0
+) -> Alignment | None:
+    """Find the alignment on which most stars agree, or None where chance explains it.
+
+    All differences between stars of both lists, for the frame as it is and turned by 180
+    degrees, vote for a shift; the fullest place wins, and least squares on the pairs that it
+    makes refine shift, rotation and scale. Rotations of up to about 1.5 degrees are found.
+
+    Args:
+        stars: (N, 2) x and y of the frame, brightest first.
+        reference: (M, 2) of the reference, brightest first.
+        shape: (H, W) of the frame, px.
+        tolerance_px: how far apart the members of a pair may end up.
+    """
+    if len(stars) < _MIN_PAIRS or len(reference) < _MIN_PAIRS:
+        return None
+    centre = np.array([shape[1], shape[0]]) / 2 - 0.5
+    # One bin holds what a rotation by half a degree smears.
+    bin_px = max(4.0, max(shape) / 160)
+    best, best_chance = None, _CHANCE
+    for turn in (0.0, 180.0):
+        turned = (stars[:_VOTERS] - centre) @ _rotation(turn).T + centre
+        offset, chance = _vote(turned, reference[:_CANDIDATES], bin_px)
+        if chance < best_chance:
+            best, best_chance = Alignment(turn, 1.0, offset, np.empty((0, 2), int), 0.0), chance
+    if best is None:
+        return None
+    return _refined(best, stars, reference, centre, (3 * bin_px, 1.5 * bin_px, tolerance_px))
+
+
+def _vote(stars: Points, reference: Points, bin_px: float) -> tuple[Points, float]:
+    """The offset that most pairs share, and the probability that chance made it."""
+    difference = (reference[None] - stars[:, None]).reshape(-1, 2)
+    low = difference.min(axis=0)
+    cells = ((difference - low) / bin_px).astype(int)
+    shape = tuple(cells.max(axis=0) + 1)
+    votes = np.zeros(shape)
+    np.add.at(votes, (cells[:, 0], cells[:, 1]), 1)
+    votes = uniform_filter(votes, 3, mode="constant") * 9
+    # What chance gives here: the votes of a wider neighbourhood, where there are many.
+    expected = np.maximum(uniform_filter(votes, 25, mode="constant"), 9 / votes.size)
+    excess = votes - 3 * np.sqrt(expected) - expected
+    place = np.unravel_index(int(np.argmax(excess)), shape)
+    count, mean = float(votes[place]), float(expected[place])
+    near = np.abs(cells - np.array(place)).max(axis=1) <= 1
+    offset = np.median(difference[near], axis=0)
+    # The place itself is part of its neighbourhood's mean.
+    mean = max(mean - count * 9 / 625, 9 * len(difference) / max(votes.size, 625) / 4)
+    return offset, float(poisson.sf(round(count) - 1, mean)) * votes.size / 9
+
+
+def _refined(
+    start: Alignment,
+    stars: Points,
+    reference: Points,
+    centre: Points,
+    radii: tuple[float, ...],
+) -> Alignment | None:
+    tree = cKDTree(reference)
+    found = start
+    for radius in (*radii, radii[-1]):
+        moved = found.to_reference(stars, centre)
+        pairs, distance = _pairs(tree, moved, radius)
+        if len(pairs) < _MIN_PAIRS:
+            return None
+        found = _fit(stars[pairs[:, 0]] - centre, reference[pairs[:, 1]] - centre, found)
+        found = found._replace(pairs=pairs, residual_px=float(np.median(distance)))
+    sane = abs(found.scale - 1) < 0.02 and min(
+        abs(found.rotation_deg), 180 - abs(found.rotation_deg)
+    ) < 6
+    return found if sane else None
+
+
+def _pairs(
+    tree: cKDTree, moved: Points, radius: float
+) -> tuple[npt.NDArray[np.intp], Points]:
+    """Mutual nearest neighbours within the radius: (M, 2) indices, (M,) distances."""
+    distance, index = tree.query(moved, distance_upper_bound=radius)
+    own = np.flatnonzero(np.isfinite(distance))
+    order = own[np.argsort(distance[own], kind="stable")]
+    _, first = np.unique(index[order], return_index=True)
+    kept = np.sort(order[first])
+    return np.column_stack([kept, index[kept]]), distance[kept]
+
+
+def _fit(own: Points, other: Points, before: Alignment) -> Alignment:
+    """Similarity by least squares; with few or huddled pairs the shift alone."""
+    a, b = own[:, 0] + 1j * own[:, 1], other[:, 0] + 1j * other[:, 1]
+    mean_a, mean_b = a.mean(), b.mean()
+    spread = float(np.mean(np.abs(a - mean_a) ** 2))
+    if len(a) >= 6 and spread > 30.0**2:
+        factor = np.vdot(a - mean_a, b - mean_b) / (len(a) * spread)
+    else:
+        factor = np.exp(1j * np.radians(before.rotation_deg)) * before.scale
+    offset = mean_b - factor * mean_a
+    return before._replace(
+        rotation_deg=float(np.degrees(np.angle(factor))),
+        scale=float(abs(factor)),
+        offset=np.array([offset.real, offset.imag]),
+    )
+
+
+def _rotation(angle_deg: float) -> Points:
+    c, s = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
+    return np.array([[c, -s], [s, c]])
