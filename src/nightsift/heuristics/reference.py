@@ -56,8 +56,7 @@ def align_night(
     last: dict[bool, Alignment | None] = {True: None, False: None}
     for i in order:
         later = i > reference
-        known = catalogue.near(last[later], centre, shape)
-        found = _match(points[i], catalogue, known, shape)
+        found = _match(points[i], catalogue, last[later], centre, shape)
         alignments[i] = found
         if found is None:
             continue
@@ -101,17 +100,23 @@ class _Catalogue:
 
 
 def _match(
-    points: Points, catalogue: _Catalogue, near: npt.NDArray[np.intp], shape: tuple[int, int]
+    points: Points,
+    catalogue: _Catalogue,
+    last: Alignment | None,
+    centre: Points,
+    shape: tuple[int, int],
 ) -> Alignment | None:
-    """Match near the last field; failing that, on all stars (a jump, a flip)."""
+    """Match where the last frame was, then around its field, then on all stars (a jump)."""
+    around = catalogue.near(last, centre, shape)
     everything = np.argsort(-catalogue.flux, kind="stable")
-    for numbers in (near, everything):
-        found = match(points, catalogue.position[numbers], shape)
+    trials = [(around, None)] if last is None else [(around, last), (around, None)]
+    if len(around) < len(everything):
+        trials.append((everything, None))
+    for numbers, near in trials:
+        found = match(points, catalogue.position[numbers], shape, near=near)
         if found is not None:
             pairs = np.column_stack([found.pairs[:, 0], numbers[found.pairs[:, 1]]])
             return found._replace(pairs=pairs)
-        if len(numbers) == len(everything):
-            break
     return None
 
 
