@@ -107,7 +107,7 @@ def shape_features(stars: Stars) -> dict[str, float]:
     bright = stars.snr > _SHAPE_SNR
     kept = Stars(*(column[bright] for column in stars))
     if not len(kept.x):
-        names = "fwhm_px hfr_px elongation trail pa_deg pa_coherence fwhm_scatter"
+        names = "fwhm_px minor_fwhm_px hfr_px elongation trail pa_deg pa_coherence fwhm_scatter"
         return dict.fromkeys([*names.split(), "concentration", "dip"], float("nan")) | {
             "n_shapes": 0.0
         }
@@ -119,6 +119,8 @@ def shape_features(stars: Stars) -> dict[str, float]:
     return {
         "n_shapes": float(len(kept.x)),
         "fwhm_px": fwhm,
+        # Across the trail, if there is one: focus and seeing alone.
+        "minor_fwhm_px": float(np.median(kept.fwhm * ((1 - length) / (1 + length)) ** 0.25)),
         "hfr_px": float(np.median(kept.hfr)),
         # (a^2 - b^2) / (a^2 + b^2) to a / b.
         "elongation": float(np.sqrt((1 + typical) / (1 - typical))),

@@ -211,8 +211,8 @@ def _profiles(light: npt.NDArray[np.float32], dx: Floats, dy: Floats) -> tuple[F
     ring = np.minimum(distance.astype(np.int32), radius)
     index = (ring + (radius + 1) * np.arange(n, dtype=np.int32)[:, None, None]).ravel()
     size = n * (radius + 1)
-    sums = np.bincount(index, weights=light.ravel(), minlength=size).reshape(n, -1)[:, :radius]
-    area = np.bincount(index, minlength=size).reshape(n, -1)[:, :radius].astype(float)
+    sums = np.bincount(index, weights=light.ravel(), minlength=size).reshape(n, radius + 1)[:, :radius]
+    area = np.bincount(index, minlength=size).reshape(n, radius + 1)[:, :radius].astype(float)
     peak = light[:, radius - 1 : radius + 2, radius - 1 : radius + 2].max(
         axis=(1, 2), initial=-np.inf
     )

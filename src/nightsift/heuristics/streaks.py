@@ -19,9 +19,10 @@ _CLIP_SIGMA = 4.0
 _SMOOTH = 9
 # Cells that a line must cross: a fifth of the side. Shorter ones are galaxies and star pairs.
 _MIN_CELLS = 24
-# Lines closer to the axes than this (slope in cells per GRID) are rows and columns of the
-# detector: bleeding, bad columns, banding. They are looked at elsewhere.
-_AXIS_SLOPE = 3
+# Lines closer to the axes than the first slope (in cells over the whole GRID) are rows and
+# columns of the detector: bleeding, bad columns, banding. Up to the second one, what is left of
+# these counts half.
+_AXIS_SLOPE, _NEAR_AXIS_SLOPE = 2, 6
 
 
 class Streak(NamedTuple):
@@ -113,7 +114,9 @@ def _significance(sums: Floats, total: Floats) -> Floats:
     seen = ratio[::4][usable[::4]]
     # Sky that is not quite flat makes sums scatter more than noise does.
     scatter = 1.4826 * float(np.median(np.abs(seen))) if seen.size else 1.0
-    return np.asarray(ratio / np.float32(max(scatter, 1.0)))
+    ratio /= np.float32(max(scatter, 1.0))
+    ratio[:_NEAR_AXIS_SLOPE] *= np.float32(0.5)
+    return ratio
 
 
 def _mask(found: Detections, shape: tuple[int, ...], factor: int) -> npt.NDArray[np.bool_]:

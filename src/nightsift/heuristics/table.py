@@ -1,0 +1,158 @@
+"""Folders of frames to the table of features: in parallel, resumable, one row per file."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from nightsift.fits.nights import group_nights
+from nightsift.heuristics.measure import Measured, measure_file
+from nightsift.heuristics.night import compare_night, night_features
+from nightsift.heuristics.parallel import make_pool
+from nightsift.heuristics.score import RobustScore
+from nightsift.heuristics.store import MeasuredStore, stamp_of
+
+Progress = Callable[[int, int], None]
+
+PUBLISHED_COLUMNS = (
+    "file",
+    "index",
+    "median",
+    "mean",
+    "std",
+    "max",
+    "xc",
+    "yc",
+    "disp",
+    "fwhm_proxy",
+    "streak",
+    "flux_jump",
+    "date_obs",
+)
+
+
+def measure_night(
+    files: Sequence[Path],
+    *,
+    store: Path | None = None,
+    workers: int = 0,
+    max_gap_h: float = 4.0,
+    progress: Progress | None = None,
+) -> pd.DataFrame:
+    """Measure files and compare those of each night: one row per file, nights in time order.
+
+    Args:
+        files: FITS files of one or many nights.
+        store: folder to keep measurements in, so that the next run makes only the missing
+            ones; None keeps nothing.
+        workers: files measured at the same time; 0 means one per core.
+        max_gap_h: a longer pause begins another night, hours.
+        progress: called with (files done, all files).
+
+    Returns:
+        The published columns with a meaning (`xc`, `yc`: where the centre of the reference
+        frame lies in this one; `disp`: distance from the smooth drift, px; `fwhm_proxy`: FWHM,
+        px; `streak`: significance of the best line; `flux_jump`: share of the star light that
+        is missing), then every feature, and `error` for files that hold no frame.
+    """
+    measured = measure_files(files, store=store, workers=workers, progress=progress)
+    infos = {path: item.info for path, item in measured.items() if item.info is not None}
+    parts = [
+        compare_night(night_features(night, [measured[path] for path in night.files]))
+        for night in group_nights(infos, max_gap_h=max_gap_h)
+    ]
+    errors = [path for path, item in measured.items() if item.info is None]
+    failed = pd.DataFrame(
+        {
+            "file": [str(path) for path in errors],
+            "night": "",
+            "date_obs": "",
+            "error": [measured[path].error for path in errors],
+        },
+        dtype=object,
+    )
+    return _ordered(parts, failed)
+
+
+def judge_features(features: pd.DataFrame, scorer: RobustScore | None = None) -> pd.DataFrame:
+    """Score, flag, reason and explanation of each row of `measure_night`, worst first.
+
+    Returns:
+        `features` with the columns of `RobustScore.judge` behind the published ones.
+    """
+    verdict = (scorer or RobustScore()).judge(features)
+    head = features[list(PUBLISHED_COLUMNS)]
+    rest = features.drop(columns=list(PUBLISHED_COLUMNS))
+    table = pd.concat([head, verdict, rest], axis=1)
+    return table.sort_values("candidate_score", ascending=False, kind="stable")
+
+
+def measure_files(
+    files: Sequence[Path],
+    *,
+    store: Path | None = None,
+    workers: int = 0,
+    progress: Progress | None = None,
+) -> dict[Path, Measured]:
+    """Measure each file once, several at a time, and keep the results on disk as they come."""
+    stores = {folder: MeasuredStore(store, folder) for folder in _folders(files)} if store else {}
+    done = {path: stores[path.parent].get(path) for path in files} if store else {}
+    results = {path: item for path, item in done.items() if item is not None}
+    missing = [path for path in dict.fromkeys(files) if path not in results]
+    for path, stamp, item in _in_parallel(missing, workers or os.cpu_count() or 1):
+        results[path] = item
+        if store:
+            stores[path.parent].put(path, stamp, item)
+        if progress:
+            progress(len(results), len(files))
+    return {path: results[path] for path in files}
+
+
+def _folders(files: Sequence[Path]) -> list[Path]:
+    return list(dict.fromkeys(path.parent for path in files))
+
+
+def _in_parallel(
+    files: Sequence[Path], workers: int
+) -> Iterator[tuple[Path, list[int], Measured]]:
+    """Results as they become ready; only a few files are in memory at any time."""
+    waiting = iter(files)
+    with make_pool(workers, len(files)) as pool:
+        running = {_submit(pool, path) for path in islice(waiting, 2 * workers)}
+        while running:
+            finished, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                yield future.result()
+            running |= {_submit(pool, path) for path in islice(waiting, len(finished))}
+
+
+def _submit(pool: Executor, path: Path) -> Future[tuple[Path, list[int], Measured]]:
+    return pool.submit(_stamped, path)
+
+
+def _stamped(path: Path) -> tuple[Path, list[int], Measured]:
+    # Before reading: a file that grows meanwhile is measured again.
+    stamp = stamp_of(path)
+    return path, stamp, measure_file(path)
+
+
+def _ordered(parts: Sequence[pd.DataFrame], failed: pd.DataFrame) -> pd.DataFrame:
+    table = pd.concat([*parts, failed], ignore_index=True) if parts else _empty(failed)
+    told = table["error"].fillna("") if "error" in table else ""
+    meaning = {
+        "index": np.arange(len(table)),
+        "disp": table["jump_px"],
+        "fwhm_proxy": table["fwhm_px"],
+        "streak": table["streak_significance"],
+        "flux_jump": 1 - np.exp(table["slow_transparency"].astype(float)),
+    }
+    table = pd.concat([table.drop(columns="error", errors="ignore"), pd.DataFrame(meaning)], axis=1)
+    table["error"] = told
+    rest = [column for column in table if column not in PUBLISHED_COLUMNS]
+    return table[[*PUBLISHED_COLUMNS, *rest]].copy()
