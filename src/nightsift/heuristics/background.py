@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import sep
 
+from nightsift.heuristics.statistics import quick_median, quick_sigma
+
 Floats = npt.NDArray[np.float32]
 
 GRID_ROWS, GRID_COLS = 6, 8
@@ -64,23 +66,22 @@ def clipped_grid(image: Floats) -> npt.NDArray[np.float64]:
     cells = image[: h * GRID_ROWS, : w * GRID_COLS].reshape(GRID_ROWS, h, GRID_COLS, w)
     cells = cells[:, ::step, :, ::step].transpose(0, 2, 1, 3)
     flat = cells.reshape(GRID_ROWS * GRID_COLS, -1)
-    middle = np.median(flat, axis=1, keepdims=True)
+    middle = quick_median(flat, 1)[:, None]
     distance = np.abs(flat - middle)
-    limit = 3 * 1.4826 * np.median(distance, axis=1, keepdims=True)
+    limit = 3 * 1.4826 * quick_median(distance, 1)[:, None]
     kept = distance <= limit
     mean = np.sum(flat * kept, axis=1, dtype=np.float64) / np.maximum(kept.sum(axis=1), 1)
-    return mean.reshape(GRID_ROWS, GRID_COLS)
+    return np.asarray(mean.reshape(GRID_ROWS, GRID_COLS))
 
 
 def plane_range(grid: npt.NDArray[np.float64]) -> float:
     """Highest minus lowest corner of the plane fitted to the grid by least squares, adu."""
-    y, x = np.mgrid[-1 : 1 : GRID_ROWS * 1j, -1 : 1 : GRID_COLS * 1j]  # type: ignore[misc]
+    y, x = np.mgrid[-1 : 1 : GRID_ROWS * 1j, -1 : 1 : GRID_COLS * 1j]
     slope_x = float(np.sum(x * grid) / np.sum(x * x))
     slope_y = float(np.sum(y * grid) / np.sum(y * y))
     return 2 * (abs(slope_x) + abs(slope_y))
 
 
 def _clipped_sigma(residual: Floats) -> float:
-    part = residual[:: max(1, residual.shape[0] // 400), :: max(1, residual.shape[1] // 400)]
-    sigma = 1.4826 * float(np.median(np.abs(part - np.median(part))))
-    return max(sigma, 1e-6)
+    part = residual[:: max(1, residual.shape[0] // 300), :: max(1, residual.shape[1] // 300)]
+    return max(quick_sigma(part), 1e-6)

@@ -131,17 +131,17 @@ def _refined(
             return None
         found = _fit(stars[pairs[:, 0]] - centre, reference[pairs[:, 1]] - centre, found)
         found = found._replace(pairs=pairs, residual_px=float(np.median(distance)))
-    sane = abs(found.scale - 1) < 0.02 and min(
-        abs(found.rotation_deg), 180 - abs(found.rotation_deg)
-    ) < 6
+    sane = (
+        abs(found.scale - 1) < 0.02
+        and min(abs(found.rotation_deg), 180 - abs(found.rotation_deg)) < 6
+    )
     return found if sane else None
 
 
-def _pairs(
-    tree: cKDTree, moved: Points, radius: float
-) -> tuple[npt.NDArray[np.intp], Points]:
+def _pairs(tree: cKDTree, moved: Points, radius: float) -> tuple[npt.NDArray[np.intp], Points]:
     """Mutual nearest neighbours within the radius: (M, 2) indices, (M,) distances."""
-    distance, index = tree.query(moved, distance_upper_bound=radius)
+    found = tree.query(moved, distance_upper_bound=radius)
+    distance, index = np.asarray(found[0]), np.asarray(found[1])
     own = np.flatnonzero(np.isfinite(distance))
     order = own[np.argsort(distance[own], kind="stable")]
     _, first = np.unique(index[order], return_index=True)

@@ -66,7 +66,8 @@ def compare_night(features: pd.DataFrame) -> pd.DataFrame:
     for rule in RULES:
         if rule.kind == "level" or f"{rule.kind}_{rule.feature}" in columns:
             continue
-        worse = {item.worse for item in RULES if (item.feature, item.kind) == (rule.feature, rule.kind)}
+        same = [item for item in RULES if (item.feature, item.kind) == (rule.feature, rule.kind)]
+        worse = {item.worse for item in same}
         values = comparable(features[rule.feature].to_numpy(dtype=float), log=rule.log)
         side = worse.pop() if len(worse) == 1 else 0
         deviation = _by_group(features, values, rule.kind, side)

@@ -1,5 +1,30 @@
-"""Threads or processes, whichever pays."""
-from concurrent.futures import Executor, ThreadPoolExecutor, ProcessPoolExecutor
-import os
-def make_pool(workers: int, jobs: int) -> Executor:
-    return ProcessPoolExecutor(workers) if os.environ.get("PP") else ThreadPoolExecutor(workers)
+"""Who measures several frames at the same time: processes for a night, threads for a few."""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+
+# Starting processes costs about as much as measuring this many frames.
+_FRAMES_WORTH_PROCESSES = 16
+
+
+def make_pool(workers: int, jobs: int, *, processes: bool) -> Executor:
+    """A pool for `jobs` frames; shut it down by using it as a context.
+
+    Much of a small frame's time is spent in the interpreter, which threads share.
+
+    Args:
+        workers: at the same time.
+        jobs: frames in all.
+        processes: whether processes are allowed: they need a program that can be imported
+            without starting anything (`if __name__ == "__main__"`).
+    """
+    if not processes or workers == 1 or jobs < _FRAMES_WORTH_PROCESSES:
+        return ThreadPoolExecutor(workers)
+    # Never a plain fork: the progress bar and the caller may have threads.
+    methods = multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
+    if "forkserver" in methods:
+        context.set_forkserver_preload(["nightsift.heuristics.measure"])
+    return ProcessPoolExecutor(workers, mp_context=context)

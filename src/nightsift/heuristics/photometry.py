@@ -66,16 +66,21 @@ def measure_photometry(
     scatter = _cell_scatter(entries, rest, stars, shape)
     expected, missing, cell = _missing(field, shape)
     return Photometry(
-        np.exp(frame_term - clear), np.where(known, scatter, np.nan), matched, expected, missing, cell
+        np.exp(frame_term - clear),
+        np.where(known, scatter, np.nan),
+        matched,
+        expected,
+        missing,
+        cell,
     )
 
 
 class Entries(NamedTuple):
-    """(M,) measurements: frame, star, index in the frame's list, log flux, weight."""
+    """(M,) measurements: frame, star, place in the frame's list, log flux, weight."""
 
     frame: npt.NDArray[np.intp]
     star: npt.NDArray[np.intp]
-    index: npt.NDArray[np.intp]
+    place: npt.NDArray[np.intp]
     flux: Floats
     weight: Floats
 
@@ -161,7 +166,7 @@ def _cell_scatter(
     if not len(rest):
         return np.full(len(stars), np.nan)
     offsets = np.cumsum([0, *(len(item.x) for item in stars)])
-    at = offsets[entries.frame] + entries.index
+    at = offsets[entries.frame] + entries.place
     x = np.concatenate([item.x for item in stars])[at]
     y = np.concatenate([item.y for item in stars])[at]
     cells = MISSING_ROWS * MISSING_COLS
@@ -194,15 +199,17 @@ def _missing(field: NightField, shape: tuple[int, int]) -> tuple[Floats, Floats,
     held = inside.sum(axis=0)
     found = (inside & seen).sum(axis=0)
     out = np.full((3, n), np.nan)
-    for i, here in enumerate(places):
-        if here is None:
+    for i, place in enumerate(places):
+        if place is None:
             continue
         # Without this frame's own vote.
         others = held - inside[i]
         rate = (found - (inside[i] & seen[i])) / np.maximum(others, 1)
-        wanted = np.flatnonzero(inside[i] & (others >= 3) & (rate >= _USUALLY_SEEN))[:_MOST_EXPECTED]
+        wanted = np.flatnonzero(inside[i] & (others >= 3) & (rate >= _USUALLY_SEEN))[
+            :_MOST_EXPECTED
+        ]
         gone = ~seen[i, wanted]
-        cell = _cell_of(here[wanted, 0], here[wanted, 1], shape)
+        cell = _cell_of(place[wanted, 0], place[wanted, 1], shape)
         total = np.bincount(cell, minlength=MISSING_ROWS * MISSING_COLS)
         lost = np.bincount(cell[gone], minlength=MISSING_ROWS * MISSING_COLS)
         usable = total >= _MIN_STARS

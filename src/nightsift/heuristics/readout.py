@@ -8,11 +8,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import median_filter, uniform_filter
 
+from nightsift.heuristics.statistics import quick_median
+
 Pixels = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 
 _LAGS = 12
-_CROP = 512
+_CROP = 256
 _SMOOTH = 15
 
 
@@ -52,7 +54,7 @@ def measure_readout(pixels: Pixels, image: Floats, residual: Floats, sigma: floa
         for medians, count in zip(lines, (residual.shape[1], residual.shape[0]), strict=True)
     ]
     steps = [_largest_step(_line_medians(image, axis)) / sigma for axis in (1, 0)]
-    return Readout(*banding, *steps, _constant_fraction(pixels))
+    return Readout(banding[0], banding[1], steps[0], steps[1], _constant_fraction(pixels))
 
 
 def acf_width_px(pixels: Pixels, noise_adu: float) -> float:
@@ -65,7 +67,7 @@ def acf_width_px(pixels: Pixels, noise_adu: float) -> float:
     h, w = (min(side, _CROP) for side in pixels.shape)
     top, left = (pixels.shape[0] - h) // 2, (pixels.shape[1] - w) // 2
     part = pixels[top : top + h, left : left + w].astype(np.float32)
-    part = np.clip(part - np.median(part[::3, ::3]), -5 * noise_adu, 50 * max(noise_adu, 1e-6))
+    part = np.clip(part - quick_median(part[::3, ::3]), -5 * noise_adu, 50 * max(noise_adu, 1e-6))
     # Slopes of the sky correlate over the whole frame: take out what is wider than stars.
     part -= uniform_filter(part, 4 * _LAGS + 1, mode="nearest")
     curve = np.array([_correlation(part, lag) for lag in range(1, _LAGS + 1)])
@@ -77,14 +79,14 @@ def acf_width_px(pixels: Pixels, noise_adu: float) -> float:
     if not below.size:
         return 2.0 * _LAGS
     i = int(below[0])
-    return 2 * (i - 1 + (ratio[i - 1] - 0.5) / (ratio[i - 1] - ratio[i]))
+    return float(2 * (i - 1 + (ratio[i - 1] - 0.5) / (ratio[i - 1] - ratio[i])))
 
 
 def _line_medians(image: Floats, axis: int) -> npt.NDArray[np.float64]:
     """Median of each row (axis 1) or column (axis 0), from at most about 300 pixels each."""
     step = max(1, image.shape[axis] // 300)
     part = image[:, ::step] if axis == 1 else image[::step].T
-    return np.asarray(np.median(np.ascontiguousarray(part), axis=1), dtype=np.float64)
+    return np.asarray(quick_median(np.ascontiguousarray(part), 1), dtype=np.float64)
 
 
 def _banding(medians: npt.NDArray[np.float64], sigma: float, count: int) -> float:

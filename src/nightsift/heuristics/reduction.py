@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nightsift.heuristics.statistics import quick_median
+
 Floats = npt.NDArray[np.float32]
 Pixels = npt.NDArray[Any]
 
@@ -18,6 +20,8 @@ _HOT_SHARE = 0.8
 # The same for frames that are not reduced: brightest of the four neighbours against the pixel.
 _HOT_NEIGHBOUR = 0.12
 _HOT_SIGMA = 8.0
+# Steps to the four neighbours in an image that was padded by one pixel.
+_BESIDE = ((0, 1), (2, 1), (1, 0), (1, 2))
 
 
 class Reduced(NamedTuple):
@@ -61,17 +65,17 @@ def pixel_noise(pixels: Pixels) -> float:
     """Noise of one pixel, adu, from differences of neighbours, blind to stars and slopes.
 
     The mean absolute difference after clipping, which quantised data do not make jump as they
-    do the median; at most about 260,000 pairs.
+    do the median; at most about 65,000 pairs.
     """
-    rows = pixels[:: max(1, pixels.shape[0] // 512)]
-    step = max(1, pixels.shape[1] // 512)
+    rows = pixels[:: max(1, pixels.shape[0] // 256)]
+    step = max(1, pixels.shape[1] // 256)
     # Pixels two apart: colour matrices alternate from one pixel to the next.
     left = rows[:, :-2:step].astype(np.float32)
     right = rows[:, 2::step].astype(np.float32)
     apart = np.abs(left - right)
-    limit = max(4.5 * float(np.median(apart)), 1.0)
+    limit = max(4.5 * float(quick_median(apart)), 1.0)
     # For normal noise the mean of |a - b| is 2 sigma / sqrt(pi).
-    return float(apart[apart <= limit].mean()) * np.sqrt(np.pi) / 2
+    return float(apart[apart <= limit].mean() * np.sqrt(np.pi) / 2)
 
 
 def block_mean(image: Floats, factor: int) -> Floats:
@@ -80,7 +84,8 @@ def block_mean(image: Floats, factor: int) -> Floats:
         return image
     h, w = image.shape[0] // factor, image.shape[1] // factor
     blocks = image[: h * factor, : w * factor].reshape(h, factor, w * factor)
-    return _pairwise_columns(blocks.sum(axis=1), factor, np.add) / np.float32(factor**2)
+    total = _pairwise_columns(blocks.sum(axis=1), factor, np.add)
+    return np.asarray(total / np.float32(factor**2), dtype=np.float32)
 
 
 def _block_means(pixels: Pixels, factor: int, noise: float) -> tuple[Floats, int]:
@@ -94,7 +99,7 @@ def _block_means(pixels: Pixels, factor: int, noise: float) -> tuple[Floats, int
     mean = total / np.float32(n)
     others = (total - top) / np.float32(n - 1)
     # The sky around: a block's other pixels, unless they belong to the star too.
-    sky = np.minimum(others, np.float32(np.median(mean[::4, ::4])))
+    sky = np.minimum(others, quick_median(mean[::4, ::4]))
     light = total - n * sky
     hot = (top - sky > _HOT_SIGMA * max(noise, 1e-6)) & (top - sky > _HOT_SHARE * light)
     mean[hot] = others[hot]
@@ -110,13 +115,11 @@ def _pairwise_columns(rows: Pixels, factor: int, combine: np.ufunc) -> Pixels:
 
 def _without_hot_pixels(image: Floats, noise: float) -> tuple[Floats, int]:
     """Replace pixels that stand alone by the mean of their neighbours."""
-    level = np.float32(np.median(image[::3, ::3]))
+    level = quick_median(image[::3, ::3])
     padded = np.pad(image, 1, mode="reflect")
-    near = np.stack((padded[:-2, 1:-1], padded[2:, 1:-1], padded[1:-1, :-2], padded[1:-1, 2:]))
     limit = np.float32(_HOT_SIGMA * max(noise, 1e-6))
-    candidate = image - level > limit
-    rows, cols = np.nonzero(candidate)
-    beside = near[:, rows, cols]
+    rows, cols = np.nonzero(image > level + limit)
+    beside = np.stack([padded[rows + dy, cols + dx] for dy, dx in _BESIDE])
     height = image[rows, cols] - level
     # Three of four: two hot pixels side by side are no star either.
     second = np.partition(beside, 2, axis=0)[2] - level

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -44,29 +45,27 @@ class RobustScore:
                 f"{', '.join(REASONS)}"
             )
         if min([*self.weights.values(), self.strictness]) < 0:
-            raise NightsiftError("heuristics.weights and heuristics.strictness must not be negative")
+            raise NightsiftError(
+                "heuristics.weights and heuristics.strictness must not be negative"
+            )
 
     def judge(self, features: pd.DataFrame) -> pd.DataFrame:
         """`candidate_score`, `flag_any`, `reason`, `explanation` and one severity per reason.
 
         Args:
-            features: rows from `nightsift.heuristics.table.measure_folder` or `compare_night`;
+            features: rows from `nightsift.heuristics.table.measure_night` or `compare_night`;
                 rows with a text in `error` are unreadable.
 
         Returns:
             One row per row of `features`, with its index. A score of 0.5 is a severity of 1.
         """
         single = {rule: self._factor(rule.reason) * severity(rule, features) for rule in RULES}
-        by_reason = pd.DataFrame(
-            {
-                reason: np.nanmax(
-                    np.stack([np.zeros(len(features))] + [v for r, v in single.items() if r.reason == reason]),
-                    axis=0,
-                )
-                for reason in REASONS
-            },
-            index=features.index,
-        )
+        nothing = np.zeros(len(features))
+        by_reason = pd.DataFrame(index=features.index)
+        for name in REASONS:
+            own = [values for rule, values in single.items() if rule.reason == name]
+            # fmax: a rule that abstains (NaN) takes nothing from the others.
+            by_reason[name] = np.fmax.reduce([nothing, *own])
         unreadable = (features["error"].fillna("") != "").to_numpy()
         by_reason.loc[unreadable, :] = 0.0
         total = np.sum(by_reason.to_numpy() ** _NORM, axis=1) ** (1 / _NORM)
@@ -107,14 +106,12 @@ def severity(rule: Rule, features: pd.DataFrame) -> Floats:
     return np.maximum(out, 0.0)
 
 
-def explain(row: Mapping[str, object], reason: str, severities: Mapping[Rule, float]) -> str:
+def explain(row: Mapping[Any, Any], reason: str, severities: Mapping[Rule, float]) -> str:
     """A sentence: the reason, and the features that speak for it, strongest first."""
     if reason == "unreadable":
         return f"unreadable: {row['error']}"
-    speaking = sorted(
-        ((value, rule) for rule, value in severities.items() if rule.reason == reason and value >= 0.5),
-        key=lambda item: -item[0],
-    )
+    own = [(value, rule) for rule, value in severities.items() if rule.reason == reason]
+    speaking = sorted((item for item in own if item[0] >= 0.5), key=lambda item: -item[0])
     texts: list[str] = []
     seen: set[str] = set()
     for _, rule in speaking:
@@ -124,7 +121,7 @@ def explain(row: Mapping[str, object], reason: str, severities: Mapping[Rule, fl
     return f"{reason}: {', '.join(texts[:_SHOWN])}" if texts else ""
 
 
-def _filled(rule: Rule, row: Mapping[str, object]) -> str:
+def _filled(rule: Rule, row: Mapping[Any, Any]) -> str:
     value = float(str(row[rule.feature]))
     facts = {key: item for key, item in row.items() if isinstance(item, float)}
     deviation = facts.get(f"{rule.kind}_{rule.feature}", 0.0)

@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import sep
 
+from nightsift.heuristics.statistics import quick_sigma
+
 Floats = npt.NDArray[np.float32]
 
-DETECT_SIGMA = 4.0
+DETECT_SIGMA = 5.0
 # Stars wider than this on the image that they are found on fall into pieces (donuts).
 _MAX_WIDTH_PX = 5.0
 _KERNEL = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]], dtype=np.float32)
@@ -47,9 +49,8 @@ def detect(residual: Floats, sigma: float, factor: int) -> Detections:
         blocks = residual[: 2 * h, : 2 * w].reshape(h, 2, w, 2)
         residual = np.ascontiguousarray(blocks.mean(axis=(1, 3)))
         # The noise of the coarser image as it is: neighbours need not be independent.
-        sigma = 1.4826 * float(np.median(np.abs(residual - np.median(residual))))
         factor *= 2
-        found = _extract(residual, max(sigma, 1e-6), factor)
+        found = _extract(residual, max(quick_sigma(residual), 1e-6), factor)
     return found
 
 
@@ -77,8 +78,8 @@ def _extract(residual: Floats, sigma: float, factor: int) -> Detections:
                 err=sigma,
                 minarea=minarea,
                 filter_kernel=_KERNEL,
-                deblend_nthresh=16,
-                deblend_cont=0.02,
+                deblend_nthresh=8,
+                deblend_cont=0.05,
                 clean=False,
                 segmentation_map=True,
             )

@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import uniform_filter
 
+from nightsift.heuristics.reduction import block_mean
 from nightsift.heuristics.stars import Detections
+from nightsift.heuristics.statistics import quick_median, quick_sigma
 
 Floats = npt.NDArray[np.float32]
 
@@ -83,24 +85,25 @@ def _cells(
     image = np.clip(image, -_CLIP_SIGMA, _CLIP_SIGMA)
     step = -(-max(image.shape) // GRID)
     h, w = image.shape[0] // step, image.shape[1] // step
-    blocks = image[: h * step, : w * step].reshape(h, step, w, step)
-    cells = blocks.sum(axis=1).sum(axis=2)
-    used = (blocks != 0).sum(axis=1).sum(axis=2)
+    cells = block_mean(image, step) * step**2
+    used = block_mean((image != 0).astype(np.float32), step) * step**2
     signal = np.zeros((GRID, GRID), dtype=np.float32)
     weight = np.zeros((GRID, GRID), dtype=np.float32)
     good = used > 0.3 * step**2
     values = cells / np.sqrt(np.maximum(used, 1))
-    values -= np.median(values[good]) if good.any() else 0
+    if not good.any():
+        return signal, weight, step * factor
+    values -= quick_median(values[good])
     # Rows and columns of the detector that differ as a whole are no streaks.
-    values -= np.median(values, axis=1, keepdims=True)
-    values -= np.median(values, axis=0, keepdims=True)
+    values -= quick_median(values, 1)[:, None]
+    values -= quick_median(values, 0)[None]
     # What is wider than a line: dust, flat-field structure, wings of bright stars.
     near = uniform_filter(good.astype(np.float32), _SMOOTH, mode="constant")
     values -= uniform_filter(np.where(good, values, 0), _SMOOTH, mode="constant") / np.maximum(
         near, 1e-3
     )
-    spread = 1.4826 * np.median(np.abs(values[good])) if good.any() else 1.0
-    values = np.clip(values / max(float(spread), 1e-6), -_CLIP_SIGMA, _CLIP_SIGMA)
+    spread = quick_sigma(values[good])
+    values = np.clip(values / max(spread, 1e-6), -_CLIP_SIGMA, _CLIP_SIGMA)
     signal[:h, :w] = np.where(good, values, 0)
     weight[:h, :w] = good
     return signal, weight, step * factor
@@ -113,7 +116,7 @@ def _significance(sums: Floats, total: Floats) -> Floats:
     ratio = np.where(usable, sums / np.sqrt(np.maximum(total, 1)), np.float32(0))
     seen = ratio[::4][usable[::4]]
     # Sky that is not quite flat makes sums scatter more than noise does.
-    scatter = 1.4826 * float(np.median(np.abs(seen))) if seen.size else 1.0
+    scatter = 1.4826 * float(quick_median(np.abs(seen))) if seen.size else 1.0
     ratio /= np.float32(max(scatter, 1.0))
     ratio[:_NEAR_AXIS_SLOPE] *= np.float32(0.5)
     return ratio

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from itertools import islice
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from nightsift.errors import NightsiftError
 from nightsift.fits.nights import group_nights
 from nightsift.heuristics.measure import Measured, measure_file
 from nightsift.heuristics.night import compare_night, night_features
@@ -42,6 +43,7 @@ def measure_night(
     *,
     store: Path | None = None,
     workers: int = 0,
+    processes: bool = False,
     max_gap_h: float = 4.0,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
@@ -52,6 +54,8 @@ def measure_night(
         store: folder to keep measurements in, so that the next run makes only the missing
             ones; None keeps nothing.
         workers: files measured at the same time; 0 means one per core.
+        processes: measure in processes instead of threads; twice as fast for small frames, but
+            only for programs with an `if __name__ == "__main__"`.
         max_gap_h: a longer pause begins another night, hours.
         progress: called with (files done, all files).
 
@@ -60,13 +64,20 @@ def measure_night(
         frame lies in this one; `disp`: distance from the smooth drift, px; `fwhm_proxy`: FWHM,
         px; `streak`: significance of the best line; `flux_jump`: share of the star light that
         is missing), then every feature, and `error` for files that hold no frame.
+
+    Raises:
+        NightsiftError: none of the files holds a frame.
     """
-    measured = measure_files(files, store=store, workers=workers, progress=progress)
+    measured = measure_files(
+        files, store=store, workers=workers, processes=processes, progress=progress
+    )
     infos = {path: item.info for path, item in measured.items() if item.info is not None}
     parts = [
         compare_night(night_features(night, [measured[path] for path in night.files]))
         for night in group_nights(infos, max_gap_h=max_gap_h)
     ]
+    if not parts:
+        raise NightsiftError(_no_frame(measured))
     errors = [path for path, item in measured.items() if item.info is None]
     failed = pd.DataFrame(
         {
@@ -98,19 +109,22 @@ def measure_files(
     *,
     store: Path | None = None,
     workers: int = 0,
+    processes: bool = False,
     progress: Progress | None = None,
 ) -> dict[Path, Measured]:
     """Measure each file once, several at a time, and keep the results on disk as they come."""
     stores = {folder: MeasuredStore(store, folder) for folder in _folders(files)} if store else {}
     done = {path: stores[path.parent].get(path) for path in files} if store else {}
     results = {path: item for path, item in done.items() if item is not None}
+    workers = workers or os.cpu_count() or 1
     missing = [path for path in dict.fromkeys(files) if path not in results]
-    for path, stamp, item in _in_parallel(missing, workers or os.cpu_count() or 1):
-        results[path] = item
-        if store:
-            stores[path.parent].put(path, stamp, item)
-        if progress:
-            progress(len(results), len(files))
+    with make_pool(workers, len(missing), processes=processes) as pool:
+        for path, stamp, item in _in_parallel(pool, missing, 2 * workers):
+            results[path] = item
+            if store:
+                stores[path.parent].put(path, stamp, item)
+            if progress:
+                progress(len(results), len(files))
     return {path: results[path] for path in files}
 
 
@@ -118,18 +132,15 @@ def _folders(files: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(path.parent for path in files))
 
 
-def _in_parallel(
-    files: Sequence[Path], workers: int
-) -> Iterator[tuple[Path, list[int], Measured]]:
+def _in_parallel(files: Sequence[Path], workers: int) -> Iterator[tuple[Path, list[int], Measured]]:
     """Results as they become ready; only a few files are in memory at any time."""
     waiting = iter(files)
-    with make_pool(workers, len(files)) as pool:
-        running = {_submit(pool, path) for path in islice(waiting, 2 * workers)}
-        while running:
-            finished, running = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                yield future.result()
-            running |= {_submit(pool, path) for path in islice(waiting, len(finished))}
+    running = {_submit(pool, path) for path in islice(waiting, ahead)}
+    while running:
+        finished, running = wait(running, return_when=FIRST_COMPLETED)
+        for future in finished:
+            yield future.result()
+        running |= {_submit(pool, path) for path in islice(waiting, len(finished))}
 
 
 def _submit(pool: Executor, path: Path) -> Future[tuple[Path, list[int], Measured]]:
@@ -142,8 +153,13 @@ def _stamped(path: Path) -> tuple[Path, list[int], Measured]:
     return path, stamp, measure_file(path)
 
 
+def _no_frame(measured: Mapping[Path, Measured]) -> str:
+    path, item = next(iter(measured.items()))
+    return f"none of {len(measured)} files holds a frame to measure, e.g. {path}: {item.error}"
+
+
 def _ordered(parts: Sequence[pd.DataFrame], failed: pd.DataFrame) -> pd.DataFrame:
-    table = pd.concat([*parts, failed], ignore_index=True) if parts else _empty(failed)
+    table = pd.concat([*parts, failed], ignore_index=True)
     told = table["error"].fillna("") if "error" in table else ""
     meaning = {
         "index": np.arange(len(table)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import combinations
+from itertools import combinations, pairwise
 from math import comb
 from typing import NamedTuple
 
@@ -123,7 +123,9 @@ def _segments(y: Floats) -> npt.NDArray[np.intp]:
     medians = np.median(np.lib.stride_tricks.sliding_window_view(y, width), axis=1)
     contrast = np.abs(medians[width:] - medians[:-width])
     noise = 1.4826 * float(np.median(np.abs(np.diff(y)))) / np.sqrt(2)
-    limit = max(_JUMP_SIGMA * noise * np.sqrt(np.pi / width), _JUMP_SIGMA * float(np.median(contrast)))
+    limit = max(
+        _JUMP_SIGMA * noise * np.sqrt(np.pi / width), _JUMP_SIGMA * float(np.median(contrast))
+    )
     numbers = np.zeros(n, dtype=np.intp)
     for _ in range(_MOST_JUMPS):
         at = int(np.argmax(contrast))
@@ -146,7 +148,7 @@ def _from_levels(t: Floats, y: Floats, segment: npt.NDArray[np.intp], worse: int
         reference = offsets[np.argmax(counts)]
     else:
         reference = worse * np.min(worse * offsets[usable])
-    return residual + offsets[segment] - reference
+    return np.asarray(residual + offsets[segment] - reference)
 
 
 def _refined(design: Floats, y: Floats, residual: Floats) -> tuple[Floats, Floats]:
@@ -155,7 +157,7 @@ def _refined(design: Floats, y: Floats, residual: Floats) -> tuple[Floats, Float
     Tukey's biweight, starting from the residuals given.
     """
     hat = np.zeros(len(y))
-    coefficients = np.zeros(design.shape[1])
+    coefficients: Floats = np.zeros(design.shape[1])
     for _ in range(15):
         size = 1.4826 * float(np.median(np.abs(residual)))
         # Exact data: weights of 0 and 1 leave the majority.
@@ -190,7 +192,7 @@ def _least_median(t: Floats, y: Floats, degree: int) -> Floats:
         # One point from each of equal parts of the night: no wild extrapolation.
         edges = np.linspace(0, n, size + 1).astype(int)
         subsets = np.stack(
-            [rng.integers(low, high, _STARTS) for low, high in zip(edges, edges[1:], strict=False)],
+            [rng.integers(low, high, _STARTS) for low, high in pairwise(edges)],
             axis=1,
         )
     spread = np.ptp(t[subsets], axis=1) if size > 1 else np.ones(len(subsets))
