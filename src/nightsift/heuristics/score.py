@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +15,7 @@ import pandas as pd
 from nightsift.errors import NightsiftError
 from nightsift.heuristics.night import comparable
 from nightsift.heuristics.rules import REASONS, RULES, Rule
+from nightsift.heuristics.table import PUBLISHED_COLUMNS, measure_night
 
 Floats = npt.NDArray[np.float64]
 
@@ -22,6 +24,16 @@ FLAG_SCORE = 0.5
 _NORM = 8
 _SHOWN = 3
 _OPERATORS = {">=": operator.ge, "<": operator.lt}
+
+
+class Method(Protocol):
+    """A way to measure frames and to rank them; what `heuristics=NAME` chooses."""
+
+    def measure(self, files: Sequence[Path], **options: Any) -> pd.DataFrame:
+        """One row per file; options as for `nightsift.heuristics.table.measure_night`."""
+
+    def judge(self, features: pd.DataFrame) -> pd.DataFrame:
+        """`candidate_score` 0-1, `flag_any` 0 or 1, `reason` and `explanation` of each row."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +60,10 @@ class RobustScore:
             raise NightsiftError(
                 "heuristics.weights and heuristics.strictness must not be negative"
             )
+
+    def measure(self, files: Sequence[Path], **options: Any) -> pd.DataFrame:
+        """`nightsift.heuristics.table.measure_night`."""
+        return measure_night(files, **options)
 
     def judge(self, features: pd.DataFrame) -> pd.DataFrame:
         """`candidate_score`, `flag_any`, `reason`, `explanation` and one severity per reason.
@@ -86,6 +102,23 @@ class RobustScore:
 
     def _factor(self, reason: str) -> float:
         return self.strictness * float(self.weights.get(reason, 1.0))
+
+
+def judge_features(features: pd.DataFrame, method: Method | None = None) -> pd.DataFrame:
+    """Score, flag, reason and explanation of each row of a feature table, worst first.
+
+    Args:
+        features: from `method.measure`, or from `nightsift.heuristics.table.measure_night`.
+        method: `RobustScore` unless given.
+
+    Returns:
+        The published columns, `candidate_score`, `flag_any`, then everything else; within equal
+        scores in the order of the table.
+    """
+    verdict = (method or RobustScore()).judge(features)
+    first = list(PUBLISHED_COLUMNS)
+    table = pd.concat([features[first], verdict, features.drop(columns=first)], axis=1)
+    return table.sort_values("candidate_score", ascending=False, kind="stable")
 
 
 def severity(rule: Rule, features: pd.DataFrame) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, wait
 from itertools import islice
 from pathlib import Path
 
@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 
 from nightsift.errors import NightsiftError
-from nightsift.fits.nights import group_nights
+from nightsift.fits.nights import Night, group_nights
 from nightsift.heuristics.measure import Measured, measure_file
 from nightsift.heuristics.night import compare_night, night_features
 from nightsift.heuristics.parallel import make_pool
-from nightsift.heuristics.score import RobustScore
 from nightsift.heuristics.store import MeasuredStore, stamp_of
 
 Progress = Callable[[int, int], None]
+Measure = Callable[[Path], Measured]
 
 PUBLISHED_COLUMNS = (
     "file",
@@ -71,37 +71,11 @@ def measure_night(
     measured = measure_files(
         files, store=store, workers=workers, processes=processes, progress=progress
     )
-    infos = {path: item.info for path, item in measured.items() if item.info is not None}
     parts = [
         compare_night(night_features(night, [measured[path] for path in night.files]))
-        for night in group_nights(infos, max_gap_h=max_gap_h)
+        for night in nights_of(measured, max_gap_h=max_gap_h)
     ]
-    if not parts:
-        raise NightsiftError(_no_frame(measured))
-    errors = [path for path, item in measured.items() if item.info is None]
-    failed = pd.DataFrame(
-        {
-            "file": [str(path) for path in errors],
-            "night": "",
-            "date_obs": "",
-            "error": [measured[path].error for path in errors],
-        },
-        dtype=object,
-    )
-    return _ordered(parts, failed)
-
-
-def judge_features(features: pd.DataFrame, scorer: RobustScore | None = None) -> pd.DataFrame:
-    """Score, flag, reason and explanation of each row of `measure_night`, worst first.
-
-    Returns:
-        `features` with the columns of `RobustScore.judge` behind the published ones.
-    """
-    verdict = (scorer or RobustScore()).judge(features)
-    head = features[list(PUBLISHED_COLUMNS)]
-    rest = features.drop(columns=list(PUBLISHED_COLUMNS))
-    table = pd.concat([head, verdict, rest], axis=1)
-    return table.sort_values("candidate_score", ascending=False, kind="stable")
+    return _ordered(parts, unreadable_rows(measured))
 
 
 def measure_files(
@@ -110,16 +84,27 @@ def measure_files(
     store: Path | None = None,
     workers: int = 0,
     processes: bool = False,
+    measure: Measure = measure_file,
     progress: Progress | None = None,
 ) -> dict[Path, Measured]:
-    """Measure each file once, several at a time, and keep the results on disk as they come."""
+    """Measure each file once, several at a time, and keep the results on disk as they come.
+
+    Args:
+        files: FITS files.
+        store: as for `measure_night`, likewise the others.
+        workers: how many at the same time.
+        processes: in processes instead of threads.
+        measure: one file to its features; never raises because of what the file holds. The
+            store knows only one way of measuring.
+        progress: called with (files done, all files).
+    """
     stores = {folder: MeasuredStore(store, folder) for folder in _folders(files)} if store else {}
     done = {path: stores[path.parent].get(path) for path in files} if store else {}
     results = {path: item for path, item in done.items() if item is not None}
     workers = workers or os.cpu_count() or 1
     missing = [path for path in dict.fromkeys(files) if path not in results]
     with make_pool(workers, len(missing), processes=processes) as pool:
-        for path, stamp, item in _in_parallel(pool, missing, 2 * workers):
+        for path, stamp, item in _in_parallel(pool, missing, 2 * workers, measure):
             results[path] = item
             if store:
                 stores[path.parent].put(path, stamp, item)
@@ -132,30 +117,45 @@ def _folders(files: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(path.parent for path in files))
 
 
-def _in_parallel(files: Sequence[Path], workers: int) -> Iterator[tuple[Path, list[int], Measured]]:
+def _in_parallel(
+    pool: Executor, files: Sequence[Path], ahead: int, measure: Measure
+) -> Iterator[tuple[Path, list[int], Measured]]:
     """Results as they become ready; only a few files are in memory at any time."""
     waiting = iter(files)
-    running = {_submit(pool, path) for path in islice(waiting, ahead)}
+    running = {pool.submit(_stamped, path, measure) for path in islice(waiting, ahead)}
     while running:
         finished, running = wait(running, return_when=FIRST_COMPLETED)
         for future in finished:
             yield future.result()
-        running |= {_submit(pool, path) for path in islice(waiting, len(finished))}
+        running |= {pool.submit(_stamped, path, measure) for path in islice(waiting, len(finished))}
 
 
-def _submit(pool: Executor, path: Path) -> Future[tuple[Path, list[int], Measured]]:
-    return pool.submit(_stamped, path)
-
-
-def _stamped(path: Path) -> tuple[Path, list[int], Measured]:
+def _stamped(path: Path, measure: Measure) -> tuple[Path, list[int], Measured]:
     # Before reading: a file that grows meanwhile is measured again.
     stamp = stamp_of(path)
-    return path, stamp, measure_file(path)
+    return path, stamp, measure(path)
 
 
-def _no_frame(measured: Mapping[Path, Measured]) -> str:
-    path, item = next(iter(measured.items()))
-    return f"none of {len(measured)} files holds a frame to measure, e.g. {path}: {item.error}"
+def nights_of(measured: Mapping[Path, Measured], *, max_gap_h: float) -> list[Night]:
+    """Nights of the files that hold a frame.
+
+    Raises:
+        NightsiftError: none does.
+    """
+    infos = {path: item.info for path, item in measured.items() if item.info is not None}
+    if not infos:
+        path, item = next(iter(measured.items()))
+        raise NightsiftError(
+            f"none of {len(measured)} files holds a frame to measure, e.g. {path}: {item.error}"
+        )
+    return group_nights(infos, max_gap_h=max_gap_h)
+
+
+def unreadable_rows(measured: Mapping[Path, Measured]) -> pd.DataFrame:
+    """Rows for files that hold no frame, with the reason in `error`."""
+    errors = {str(path): item.error for path, item in measured.items() if item.info is None}
+    columns = {"file": list(errors), "night": "", "date_obs": "", "error": list(errors.values())}
+    return pd.DataFrame(columns, dtype=object)
 
 
 def _ordered(parts: Sequence[pd.DataFrame], failed: pd.DataFrame) -> pd.DataFrame:
@@ -168,7 +168,7 @@ def _ordered(parts: Sequence[pd.DataFrame], failed: pd.DataFrame) -> pd.DataFram
         "streak": table["streak_significance"],
         "flux_jump": 1 - np.exp(table["slow_transparency"].astype(float)),
     }
+    meaning["error"] = told
     table = pd.concat([table.drop(columns="error", errors="ignore"), pd.DataFrame(meaning)], axis=1)
-    table["error"] = told
     rest = [column for column in table if column not in PUBLISHED_COLUMNS]
     return table[[*PUBLISHED_COLUMNS, *rest]].copy()

@@ -168,7 +168,7 @@ def _refined(design: Floats, y: Floats, residual: Floats) -> tuple[Floats, Float
         coefficients = np.linalg.lstsq(design * root, y * root[:, 0], rcond=None)[0]
         new = y - design @ coefficients
         done = np.allclose(new, residual, rtol=0, atol=1e-3 * max(size, 1e-300))
-        residual = new
+        residual = np.asarray(new)
         if done:
             break
     # The residual from a fit without the point, for given weights (hat matrix identity).
