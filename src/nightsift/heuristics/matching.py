@@ -13,11 +13,13 @@ from scipy.stats import poisson
 Points = npt.NDArray[np.float64]
 
 # Brightest stars that vote: enough when a third is missing and another third has drifted out.
-_VOTERS, _CANDIDATES = 60, 120
+_VOTERS, _CANDIDATES = 50, 100
 # Chance that stars strewn at random agree as well as this; over all places of the histogram.
 _CHANCE = 1e-5
 _MIN_PAIRS = 3
 _NEAR_PX = 48.0
+# Of the frame's bright stars, this share must have a partner: half may be new to the list.
+_LEAST_SHARE = 0.3
 
 
 class Alignment(NamedTuple):
@@ -100,9 +102,9 @@ def _vote(difference: Points, bin_px: float) -> tuple[Points, float]:
     low = difference.min(axis=0)
     cells = ((difference - low) / bin_px).astype(int)
     shape = tuple(cells.max(axis=0) + 1)
-    votes = np.zeros(shape)
-    np.add.at(votes, (cells[:, 0], cells[:, 1]), 1)
-    votes = uniform_filter(votes, 3, mode="constant") * 9
+    flat = cells[:, 0] * shape[1] + cells[:, 1]
+    single = np.bincount(flat, minlength=shape[0] * shape[1]).reshape(shape).astype(np.float32)
+    votes = uniform_filter(single, 3, mode="constant") * 9
     # What chance gives here: the votes of a wider neighbourhood, where there are many.
     expected = np.maximum(uniform_filter(votes, 25, mode="constant"), 9 / votes.size)
     excess = votes - 3 * np.sqrt(expected) - expected
@@ -131,11 +133,9 @@ def _refined(
             return None
         found = _fit(stars[pairs[:, 0]] - centre, reference[pairs[:, 1]] - centre, found)
         found = found._replace(pairs=pairs, residual_px=float(np.median(distance)))
-    sane = (
-        abs(found.scale - 1) < 0.02
-        and min(abs(found.rotation_deg), 180 - abs(found.rotation_deg)) < 6
-    )
-    return found if sane else None
+    turned = min(abs(found.rotation_deg), 180 - abs(found.rotation_deg))
+    enough = len(found.pairs) >= min(20, _LEAST_SHARE * len(stars[:_VOTERS]))
+    return found if enough and abs(found.scale - 1) < 0.02 and turned < 6 else None
 
 
 def _pairs(tree: cKDTree, moved: Points, radius: float) -> tuple[npt.NDArray[np.intp], Points]:

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from nightsift.fits.nights import Night
+from nightsift.heuristics.background import GRID_COLS, GRID_ROWS
 from nightsift.heuristics.measure import GRID_COLUMNS, Measured, StarList
 from nightsift.heuristics.photometry import measure_photometry
 from nightsift.heuristics.reference import NightField, align_night
@@ -23,7 +24,7 @@ _SAME_EXPOSURE = 1.1
 # Below this share of recognised frames the reference, not the frames, is to blame.
 _MOSTLY_RECOGNISED = 0.5
 # A change of the sky's shape must be this share of it, and this many sigma of one pixel.
-_SHAPE_SHARE, _SHAPE_SIGMA = 0.03, 1.0
+_SHAPE_SHARE, _SHAPE_SIGMA = 0.025, 0.8
 
 
 def night_features(night: Night, measured: Sequence[Measured]) -> pd.DataFrame:
@@ -171,9 +172,11 @@ def _unrecognised(table: pd.DataFrame, field: NightField) -> Floats:
 def _sky_shape(table: pd.DataFrame, flipped: npt.NDArray[np.bool_]) -> Floats:
     """How far the shape of the background is from the night's, 1 where it begins to matter.
 
-    Of 6x8 cells relative to the level, each against its own course: the fifth largest.
+    Of 3x4 cells relative to the level, each against its own course: the second largest.
     """
-    grid = table[list(GRID_COLUMNS)].to_numpy(dtype=float)
+    cells = table[list(GRID_COLUMNS)].to_numpy(dtype=float)
+    grid = cells.reshape(-1, GRID_ROWS // 2, 2, GRID_COLS // 2, 2).mean(axis=(2, 4))
+    grid = grid.reshape(len(table), -1)
     level = table["background_adu"].to_numpy(dtype=float)
     noise = table["noise_adu"].to_numpy(dtype=float)
     scale = np.maximum(np.abs(level), noise)[:, None]
@@ -187,7 +190,7 @@ def _sky_shape(table: pd.DataFrame, flipped: npt.NDArray[np.bool_]) -> Floats:
         deviation = np.stack([slow_deviation(hours[own], cell).value for cell in shape[own].T])
         share = np.abs(deviation) / _SHAPE_SHARE
         sigma = np.abs(deviation) * scale[own].T / np.maximum(noise[own], 1e-6) / _SHAPE_SIGMA
-        out[own] = np.sort(np.minimum(share, sigma), axis=0)[-5]
+        out[own] = np.sort(np.minimum(share, sigma), axis=0)[-2]
     return out
 
 

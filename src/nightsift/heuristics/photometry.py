@@ -64,7 +64,7 @@ def measure_photometry(
     matched = np.array([np.nan if a is None else len(a.pairs) for a in field.alignments])
     rest = entries.flux - frame_term[entries.frame] - star_term[entries.star]
     scatter = _cell_scatter(entries, rest, stars, shape)
-    expected, missing, cell = _missing(field, shape)
+    expected, missing, cell = _missing(field, star_term, shape)
     return Photometry(
         np.exp(frame_term - clear),
         np.where(known, scatter, np.nan),
@@ -182,7 +182,9 @@ def _cell_scatter(
     return out
 
 
-def _missing(field: NightField, shape: tuple[int, int]) -> tuple[Floats, Floats, Floats]:
+def _missing(
+    field: NightField, star_term: Floats, shape: tuple[int, int]
+) -> tuple[Floats, Floats, Floats]:
     """Expected stars, missing ones, and the largest share missing in one cell, per frame."""
     n, k = len(field.alignments), len(field.position)
     centre = np.array([shape[1], shape[0]]) / 2 - 0.5
@@ -213,7 +215,8 @@ def _missing(field: NightField, shape: tuple[int, int]) -> tuple[Floats, Floats,
         total = np.bincount(cell, minlength=MISSING_ROWS * MISSING_COLS)
         lost = np.bincount(cell[gone], minlength=MISSING_ROWS * MISSING_COLS)
         usable = total >= _MIN_STARS
-        share = lost[usable] / total[usable]
+        # As if two more had been seen: three of three say less than eight of eight.
+        share = lost[usable] / (total[usable] + 2)
         worst = float(share.max() - np.median(share)) if usable.sum() >= 3 else np.nan
         out[:, i] = len(wanted), gone.sum(), worst
     return out[0], out[1], out[2]

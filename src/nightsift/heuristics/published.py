@@ -77,16 +77,16 @@ class PublishedScore:
         parts = []
         for night in nights_of(measured, max_gap_h=max_gap_h):
             table = pd.DataFrame([measured[path].features for path in night.files])
+            table["error"] = ""
             table["file"] = [str(path) for path in night.files]
             table["night"] = night.name
             table["date_obs"] = [i.time.isoformat() if i.time else "" for i in night.infos]
             table["disp"] = np.hypot(table["xc"].diff(), table["yc"].diff()).fillna(0.0)
-            before = table["median"].shift().bfill()
+            before: pd.Series[float] = table["median"].shift().bfill()
             table["flux_jump"] = (table["median"] - before).abs() / (before.abs() + 1e-6)
             parts.append(table)
         whole = pd.concat([*parts, unreadable_rows(measured)], ignore_index=True)
         whole["index"] = np.arange(len(whole))
-        whole["error"] = whole.get("error", pd.Series("", whole.index)).fillna("")
         return whole[[*PUBLISHED_COLUMNS, "night", "error"]]
 
     def judge(self, features: pd.DataFrame) -> pd.DataFrame:
@@ -104,7 +104,7 @@ class PublishedScore:
         unreadable = (features["error"] != "").to_numpy()
         out["candidate_score"] = np.where(unreadable, 1.0, total / (total + _TYPICAL_SIGMA))
         out["flag_any"] = (out["candidate_score"] >= _FLAG_SCORE).astype(int)
-        most = np.array(SCORED)[np.argmax(np.nan_to_num(parts), axis=1)]
+        most = [SCORED[i] for i in np.argmax(np.nan_to_num(parts), axis=1).tolist()]
         out["reason"] = np.where(unreadable, "unreadable", np.where(total > 0, most, ""))
         out["explanation"] = [
             f"unreadable: {error}" if error else f"{name} deviates most"

@@ -13,7 +13,7 @@ from nightsift.heuristics.matching import Alignment, Points, match
 from nightsift.heuristics.measure import StarList
 
 # Frames that a reference is tried on, and references tried.
-_TRIALS, _REFERENCES = 12, 4
+_TRIALS, _REFERENCES = 8, 3
 # Only frames with this many pairs add stars: a chance match must not poison the list.
 _MIN_PAIRS_TO_ADD = 8
 _ADD_SNR = 20.0

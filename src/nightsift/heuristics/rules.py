@@ -37,6 +37,7 @@ class Rule:
         gate: the rule holds only where the feature itself is at least this (`worse` 1) or at
             most this (`worse` -1).
         needs: `column>=number`; the rule abstains elsewhere.
+        decisive: what it says is named as the reason even where another severity is larger.
         text: what to tell the user; `value`, `expected` and `ratio` are filled in.
     """
 
@@ -51,6 +52,7 @@ class Rule:
     zero: float = 0.0
     gate: float | None = None
     needs: str = ""
+    decisive: bool = False
 
     @property
     def name(self) -> str:
@@ -237,6 +239,7 @@ RULES = (
         kind="level",
         worse=1,
         limit=0.7,
+        decisive=True,
         text="{n_stars:.0f} stars, but none of the night's field",
     ),
     Rule(
@@ -265,6 +268,7 @@ RULES = (
         kind="level",
         worse=1,
         limit=0.02,
+        decisive=True,
         text="{value:.1%} of the pixels saturated",
     ),
     Rule(
@@ -272,8 +276,9 @@ RULES = (
         feature="n_stars",
         kind="level",
         worse=-1,
-        limit=2.0,
+        limit=2.5,
         zero=3.0,
+        decisive=True,
         text="{value:.0f} stars",
     ),
     Rule(
@@ -303,6 +308,7 @@ RULES = (
         worse=1,
         limit=1.0,
         sigmas=6.0,
+        decisive=True,
         text="a step of {value:.1f} sigma from one row to the next",
     ),
     Rule(
@@ -312,6 +318,7 @@ RULES = (
         worse=1,
         limit=1.0,
         sigmas=6.0,
+        decisive=True,
         text="a step of {value:.1f} sigma from one column to the next",
     ),
     Rule(
@@ -320,6 +327,7 @@ RULES = (
         kind="level",
         worse=1,
         limit=0.05,
+        decisive=True,
         text="{value:.0%} of the rows or columns hold one value",
     ),
     Rule(

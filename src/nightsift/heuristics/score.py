@@ -22,6 +22,7 @@ Floats = npt.NDArray[np.float64]
 FLAG_SCORE = 0.5
 # Nearly the largest severity; several that are almost as large add a little.
 _NORM = 8
+_DECISIVE = 1e6
 _SHOWN = 3
 _OPERATORS = {">=": operator.ge, "<": operator.lt}
 
@@ -88,8 +89,7 @@ class RobustScore:
         score = total**2 / (1 + total**2)
         by_reason["unreadable"] = np.where(unreadable, np.inf, 0.0)
         score[unreadable] = 1.0
-        top = by_reason.to_numpy().argmax(axis=1)
-        reason = np.where(score > 0, np.array(REASONS)[top], "")
+        reason = np.where(score > 0, _named(by_reason, single), "")
         out = pd.DataFrame(index=features.index)
         out["candidate_score"] = score
         out["flag_any"] = (score >= FLAG_SCORE).astype(int)
@@ -119,6 +119,15 @@ def judge_features(features: pd.DataFrame, method: Method | None = None) -> pd.D
     first = list(PUBLISHED_COLUMNS)
     table = pd.concat([features[first], verdict, features.drop(columns=first)], axis=1)
     return table.sort_values("candidate_score", ascending=False, kind="stable")
+
+
+def _named(by_reason: pd.DataFrame, single: Mapping[Rule, Floats]) -> npt.NDArray[Any]:
+    """The reason with the largest severity, unless a decisive rule speaks."""
+    weighed = by_reason.copy()
+    for rule, values in single.items():
+        if rule.decisive:
+            weighed.loc[np.nan_to_num(values) >= 1, rule.reason] += _DECISIVE
+    return np.asarray(np.array(REASONS)[weighed.to_numpy().argmax(axis=1)])
 
 
 def severity(rule: Rule, features: pd.DataFrame) -> Floats:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from itertools import combinations, pairwise
 from math import comb
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -157,7 +157,7 @@ def _refined(design: Floats, y: Floats, residual: Floats) -> tuple[Floats, Float
     Tukey's biweight, starting from the residuals given.
     """
     hat = np.zeros(len(y))
-    coefficients: Floats = np.zeros(design.shape[1])
+    coefficients: npt.NDArray[Any] = np.zeros(design.shape[1])
     for _ in range(15):
         size = 1.4826 * float(np.median(np.abs(residual)))
         # Exact data: weights of 0 and 1 leave the majority.
@@ -195,9 +195,8 @@ def _least_median(t: Floats, y: Floats, degree: int) -> Floats:
             [rng.integers(low, high, _STARTS) for low, high in pairwise(edges)],
             axis=1,
         )
-    spread = np.ptp(t[subsets], axis=1) if size > 1 else np.ones(len(subsets))
-    distinct = np.array([len(np.unique(t[subset])) == size for subset in subsets])
-    subsets = subsets[distinct & (spread > 0)]
+    gaps = np.diff(np.sort(t[subsets], axis=1), axis=1)
+    subsets = subsets[(gaps > 1e-6).all(axis=1)]
     if not len(subsets):
         return np.concatenate([[np.median(y)], np.zeros(degree)])
     through = np.vander(t[subsets].ravel(), size, increasing=True).reshape(-1, size, size)
