@@ -207,9 +207,11 @@ def _missing(
         # Without this frame's own vote.
         others = held - inside[i]
         rate = (found - (inside[i] & seen[i])) / np.maximum(others, 1)
-        wanted = np.flatnonzero(inside[i] & (others >= 3) & (rate >= _USUALLY_SEEN))[
-            :_MOST_EXPECTED
-        ]
+        usual = inside[i] & (others >= 3) & (rate >= _USUALLY_SEEN)
+        if usual.any():
+            # The faintest third comes and goes with the noise of the sky.
+            usual &= star_term >= np.quantile(star_term[usual], 1 / 3)
+        wanted = np.flatnonzero(usual)[:_MOST_EXPECTED]
         gone = ~seen[i, wanted]
         cell = _cell_of(place[wanted, 0], place[wanted, 1], shape)
         total = np.bincount(cell, minlength=MISSING_ROWS * MISSING_COLS)

@@ -81,8 +81,8 @@ class PublishedScore:
             table["file"] = [str(path) for path in night.files]
             table["night"] = night.name
             table["date_obs"] = [i.time.isoformat() if i.time else "" for i in night.infos]
-            table["disp"] = np.hypot(table["xc"].diff(), table["yc"].diff()).fillna(0.0)
-            before: pd.Series[float] = table["median"].shift().bfill()
+            table["disp"] = np.hypot(table["xc"].diff().fillna(0), table["yc"].diff().fillna(0))
+            before = table["median"].shift().bfill()
             table["flux_jump"] = (table["median"] - before).abs() / (before.abs() + 1e-6)
             parts.append(table)
         whole = pd.concat([*parts, unreadable_rows(measured)], ignore_index=True)
@@ -125,17 +125,16 @@ def measure_published(path: Path) -> Measured:
 def published_features(pixels: Pixels) -> dict[str, float]:
     """Level, centroid, spread of the brightest pixels and share of the brightest tenth."""
     image = pixels.astype(np.float64)
-    y, x = np.indices(image.shape)
+    rows, cols = np.indices(image.shape)
     total = image.sum() or 1.0
     bright = image >= np.percentile(image, _BRIGHT_PERCENT)
-    rows, cols = y[bright], x[bright]
     return {
         "median": float(np.median(image)),
         "mean": float(image.mean()),
         "std": float(image.std()),
         "max": float(image.max()),
-        "xc": float((x * image).sum() / total),
-        "yc": float((y * image).sum() / total),
-        "fwhm_proxy": 2.3548 * float(np.sqrt((rows.var() + cols.var()) / 2)),
+        "xc": float((cols * image).sum() / total),
+        "yc": float((rows * image).sum() / total),
+        "fwhm_proxy": 2.3548 * float(np.sqrt((rows[bright].var() + cols[bright].var()) / 2)),
         "streak": float(np.mean(image > np.percentile(image, 90))),
     }
