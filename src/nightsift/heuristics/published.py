@@ -125,7 +125,9 @@ def measure_published(path: Path) -> Measured:
 def published_features(pixels: Pixels) -> dict[str, float]:
     """Level, centroid, spread of the brightest pixels and share of the brightest tenth."""
     image = pixels.astype(np.float64)
-    rows, cols = np.indices(image.shape)
+    places: npt.NDArray[np.float64] = np.indices(image.shape, dtype=np.float64)
+    rows, cols = places[0], places[1]
+    high = float(np.percentile(image, 90))
     total = image.sum() or 1.0
     bright = image >= np.percentile(image, _BRIGHT_PERCENT)
     return {
@@ -136,5 +138,5 @@ def published_features(pixels: Pixels) -> dict[str, float]:
         "xc": float((cols * image).sum() / total),
         "yc": float((rows * image).sum() / total),
         "fwhm_proxy": 2.3548 * float(np.sqrt((rows[bright].var() + cols[bright].var()) / 2)),
-        "streak": float(np.mean(image > np.percentile(image, 90))),
+        "streak": float(np.mean(image > high)),
     }

@@ -72,7 +72,7 @@ def acf_width_px(pixels: Pixels, noise_adu: float) -> float:
     part -= uniform_filter(part, 4 * _LAGS + 1, mode="nearest")
     curve = np.array([_correlation(part, lag) for lag in range(1, _LAGS + 1)])
     near = curve[0] + max(curve[0] - curve[1], 0.0) / 3
-    if near * part.size < 5 * float(np.mean(part * part)) * np.sqrt(part.size):
+    if near <= 0 or near * part.size < 5 * float(np.mean(part * part)) * np.sqrt(part.size):
         return float("nan")
     ratio = np.concatenate([[1.0], curve / near])
     below = np.flatnonzero(ratio < 0.5)
@@ -99,7 +99,8 @@ def _banding(medians: npt.NDArray[np.float64], sigma: float, count: int) -> floa
 def _largest_step(medians: npt.NDArray[np.float64]) -> float:
     """Largest difference of the medians of 10 % of the lines before and after any line.
 
-    What changes as much on both sides of it (a slope, vignetting) is taken off.
+    What changes as much on both sides of it (a slope, vignetting) is taken off, and what does
+    not happen within three lines (the edge of a dome, a cloud) is no step.
     """
     n = len(medians)
     width = max(4, n // 10)
@@ -110,7 +111,9 @@ def _largest_step(medians: npt.NDArray[np.float64]) -> float:
     at = np.arange(2 * half, n - 2 * half + 1)
     jump = windows[at] - windows[at - half]
     around = (windows[at + half - 1] - windows[at]) + (windows[at - half] - windows[at - 2 * half])
-    return float(np.abs(jump - around / 2).max(initial=0.0))
+    narrow = np.median(np.lib.stride_tricks.sliding_window_view(medians, 3), axis=1)
+    sharp = np.abs(narrow[at] - narrow[at - 3])
+    return float(np.minimum(np.abs(jump - around / 2), sharp).max(initial=0.0))
 
 
 def _constant_fraction(pixels: Pixels) -> float:

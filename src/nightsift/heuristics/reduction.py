@@ -72,7 +72,8 @@ def pixel_noise(pixels: Pixels) -> float:
     # Pixels two apart: colour matrices alternate from one pixel to the next.
     left = rows[:, :-2:step].astype(np.float32)
     right = rows[:, 2::step].astype(np.float32)
-    apart = np.abs(left - right)
+    apart = left - right
+    apart = np.abs(apart - quick_median(apart))
     limit = max(4.5 * float(quick_median(apart)), 1.0)
     # For normal noise the mean of |a - b| is 2 sigma / sqrt(pi).
     return float(apart[apart <= limit].mean() * np.sqrt(np.pi) / 2)

@@ -76,8 +76,10 @@ def write_candidates(
 def print_candidates(candidates: pd.DataFrame) -> None:
     """The first candidates with their reasons, and the counts of each night."""
     console = Console(width=120)
-    flagged = candidates[candidates["flag_any"] == 1]
-    table = Table(title=f"{len(flagged)} of {len(candidates)} frames flagged, worst first")
+    readable = candidates["error"] == ""
+    flagged = candidates[readable & (candidates["flag_any"] == 1)]
+    title = f"{len(flagged)} of {readable.sum()} frames flagged, worst first"
+    table = Table(title=title)
     for title in ("score", "file", "why"):
         table.add_column(title)
     for row in flagged.head(_SHOWN).to_dict("records"):
@@ -86,6 +88,8 @@ def print_candidates(candidates: pd.DataFrame) -> None:
     if len(flagged) > _SHOWN:
         table.caption = f"and {len(flagged) - _SHOWN} more in candidates.csv"
     console.print(table)
+    if not readable.all():
+        print(f"{(~readable).sum()} of {len(candidates)} files hold no frame; see candidates.csv")
     counts = Table(title="nights")
     for title in ("night", "frames", "flagged", "unreadable"):
         counts.add_column(title, justify="left" if title == "night" else "right")

@@ -52,7 +52,8 @@ def run(cfg: DictConfig) -> pd.DataFrame:
     )
     print_candidates(candidates)
     if cfg.prior_folder:
-        count = make_prior_folder(Path(cfg.prior_folder), list(candidates["file"].head(cfg.top_n)))
+        readable = candidates.loc[candidates["error"] == "", "file"]
+        count = make_prior_folder(Path(cfg.prior_folder), list(readable.head(cfg.top_n)))
         print(f"linked or copied: {count} frames in {cfg.prior_folder}")
     print(f"written: {', '.join(str(path) for path in written)}")
     return candidates
