@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import uniform_filter
 from scipy.spatial import cKDTree
-from scipy.stats import poisson
+from scipy.special import gammainc
 
 Points = npt.NDArray[np.float64]
 
@@ -114,7 +114,12 @@ def _vote(difference: Points, bin_px: float) -> tuple[Points, float]:
     offset = np.median(difference[near], axis=0)
     # The place itself is part of its neighbourhood's mean.
     mean = max(mean - count * 9 / 625, 9 * len(difference) / max(votes.size, 2500))
-    return offset, float(poisson.sf(round(count) - 1, mean)) * votes.size / 9
+    return offset, _at_least(round(count), mean) * votes.size / 9
+
+
+def _at_least(count: int, mean: float) -> float:
+    """Probability of `count` or more by Poisson's law."""
+    return float(gammainc(count, mean)) if count > 0 else 1.0
 
 
 def _refined(

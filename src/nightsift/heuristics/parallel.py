@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import threading
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
 
 # Starting processes costs about as much as measuring this many frames.
@@ -22,9 +23,12 @@ def make_pool(workers: int, jobs: int, *, processes: bool) -> Executor:
     """
     if not processes or workers == 1 or jobs < _FRAMES_WORTH_PROCESSES:
         return ThreadPoolExecutor(workers)
-    # Never a plain fork: the progress bar and the caller may have threads.
-    methods = multiprocessing.get_all_start_methods()
-    context = multiprocessing.get_context("forkserver" if "forkserver" in methods else "spawn")
-    if "forkserver" in methods:
-        context.set_forkserver_preload(["nightsift.heuristics.measure"])
-    return ProcessPoolExecutor(workers, mp_context=context)
+    return ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context(_method()))
+
+
+def _method() -> str:
+    """How processes start: by fork, at once, unless another thread could hold a lock."""
+    known = multiprocessing.get_all_start_methods()
+    if known[0] == "fork" and threading.active_count() == 1:
+        return "fork"
+    return "forkserver" if "forkserver" in known else "spawn"

@@ -17,7 +17,7 @@ from nightsift.heuristics.measure import Measured, StarList
 log = logging.getLogger(__name__)
 
 # To be raised whenever a feature is measured differently.
-FORMAT = 4
+FORMAT = 1
 
 
 class MeasuredStore:
