@@ -16,6 +16,7 @@ Floats = npt.NDArray[np.float32]
 _LAGS = 12
 _CROP = 256
 _SMOOTH = 15
+_PER_LINE = 200
 
 
 class Readout(NamedTuple):
@@ -48,13 +49,25 @@ def measure_readout(pixels: Pixels, image: Floats, residual: Floats, sigma: floa
         residual: (h, w) float32, reduced frame without sky.
         sigma: noise of one pixel of the residual.
     """
+    quantum = quantum_adu(pixels) if pixels.shape == image.shape else 0.0
     lines = [_line_medians(residual, axis) for axis in (1, 0)]
     banding = [
-        _banding(medians, sigma, count)
+        _banding(medians, sigma, count, quantum)
         for medians, count in zip(lines, (residual.shape[1], residual.shape[0]), strict=True)
     ]
-    steps = [_largest_step(image, axis) / sigma for axis in (1, 0)]
+    # Whole numbers jump by one where the true level passes a half.
+    steps = [max(_largest_step(image, axis) - quantum, 0.0) / sigma for axis in (1, 0)]
     return Readout(banding[0], banding[1], steps[0], steps[1], _constant_fraction(pixels))
+
+
+def quantum_adu(pixels: Pixels) -> float:
+    """Smallest difference between values of a frame, adu: its converter's step.
+
+    From about 4000 pixels; 0 for a frame of one value.
+    """
+    step = max(1, int(np.sqrt(pixels.size / 4000)))
+    values = np.unique(pixels[::step, ::step].astype(np.float64))
+    return float(np.diff(values).min(initial=np.inf)) if len(values) > 1 else 0.0
 
 
 def acf_width_px(pixels: Pixels, noise_adu: float) -> float:
@@ -83,16 +96,16 @@ def acf_width_px(pixels: Pixels, noise_adu: float) -> float:
 
 
 def _line_medians(image: Floats, axis: int) -> npt.NDArray[np.float64]:
-    """Median of each row (axis 1) or column (axis 0), from at most about 300 pixels each."""
-    step = max(1, image.shape[axis] // 300)
+    """Median of each row (axis 1) or column (axis 0), from at most about 200 pixels each."""
+    step = max(1, image.shape[axis] // _PER_LINE)
     part = image[:, ::step] if axis == 1 else image[::step].T
     return np.asarray(quick_median(np.ascontiguousarray(part), 1), dtype=np.float64)
 
 
-def _banding(medians: npt.NDArray[np.float64], sigma: float, count: int) -> float:
-    used = min(count, -(-count // max(1, count // 300)))
+def _banding(medians: npt.NDArray[np.float64], sigma: float, count: int, quantum: float) -> float:
+    used = -(-count // max(1, count // _PER_LINE))
     rest = medians - median_filter(medians, _SMOOTH, mode="nearest")
-    expected = 1.2533 * sigma / np.sqrt(used)
+    expected = np.hypot(1.2533 * sigma / np.sqrt(used), quantum / 2)
     return float(np.std(np.clip(rest, *np.percentile(rest, (1, 99)))) / expected)
 
 
@@ -113,7 +126,7 @@ def _jumps(lines: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     width = max(4, n // 10)
     if n < 4 * width:
         return np.zeros(1)
-    windows = np.median(np.lib.stride_tricks.sliding_window_view(lines, width // 2), axis=1)
+    windows = quick_median(np.lib.stride_tricks.sliding_window_view(lines, width // 2), 1)
     half = width // 2
     at = np.arange(2 * half, n - 2 * half + 1)
     jump = windows[at] - windows[at - half]
@@ -124,9 +137,11 @@ def _jumps(lines: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def _line_quartiles(image: Floats, axis: int) -> npt.NDArray[np.float64]:
-    """(3, N) quartiles of each line, from at most about 300 pixels each."""
-    step = max(1, image.shape[axis] // 300)
-    part = np.sort(image[:, ::step] if axis == 1 else image[::step].T, axis=1)
+    """(3, N) quartiles of each line, from at most about 150 pixels each."""
+    step = max(1, image.shape[axis] // 150)
+    part = image[:, ::step] if axis == 1 else image[::step].T
+    # A slope along the lines would widen what the quartiles are taken of.
+    part = np.sort(part - quick_median(part, 0), axis=1)
     n = part.shape[1]
     return np.asarray(part[:, [n // 4, n // 2, 3 * n // 4]].T, dtype=np.float64)
 
