@@ -1,6 +1,6 @@
-"""`python -m heuristics`: the name is kept for a task that this version does not have yet."""
+"""`python -m heuristics`."""
 
-from nightsift.cli import start
+from nightsift.tasks.heuristics import main
 
 if __name__ == "__main__":
-    start("heuristics")
+    main()

@@ -13,14 +13,20 @@ from omegaconf import DictConfig, OmegaConf
 from nightsift.config import CHECKOUT, SCHEMAS, conf_dir, register_schemas
 
 SRC = Path(__file__).parents[1] / "src" / "nightsift"
-TASKS = ("train", "evaluate", "predict", "simulate")
+TASKS = ("train", "evaluate", "predict", "simulate", "heuristics")
 CHOICES = sorted(
     (path.parent.relative_to(CHECKOUT).as_posix(), path.stem)
     for path in CHECKOUT.rglob("*.yaml")
     if path.parent not in (CHECKOUT, CHECKOUT / "instrument")  # instruments are read by name
 )
 # Groups whose choices are values for a task other than train, or whose extra is not installed.
-OTHER_TASK = {("data", "sources"): "evaluate", ("fusion", "from_card"): "evaluate"}
+OTHER_TASK = {
+    ("data", "sources"): "evaluate",
+    ("fusion", "from_card"): "evaluate",
+    ("heuristics", "robust"): "heuristics",
+    ("heuristics", "published"): "heuristics",
+}
+NEEDED = {"evaluate": ["ckpt=x"], "heuristics": ["folder=x"]}
 NO_EXTRA = {("logger", "tensorboard")}
 
 
@@ -39,7 +45,7 @@ def test_every_shipped_choice_composes(group, name):
     task = OTHER_TASK.get((group, name), "train")
     if group == "callbacks" and name != "default":
         pytest.skip("part of callbacks/default")
-    cfg = composed(task, choice_override(group, name), *(["ckpt=x"] if task == "evaluate" else []))
+    cfg = composed(task, choice_override(group, name), *NEEDED.get(task, []))
     assert OmegaConf.missing_keys(cfg) == set()
 
 
@@ -63,12 +69,12 @@ def test_every_part_of_an_experiment_can_be_made(experiment, tmp_path):
     [
         (group, name)
         for group, name in CHOICES
-        if group.split("/")[0] in ("data", "loss", "simulate", "model")
-        and (group, name) not in OTHER_TASK
+        if group.split("/")[0] in ("data", "loss", "simulate", "model", "heuristics")
+        and OTHER_TASK.get((group, name)) != "evaluate"
     ],
 )
 def test_schema_fields_equal_constructor_parameters(group, name):
-    cfg = composed("train", choice_override(group, name))
+    cfg = composed(OTHER_TASK.get((group, name), "train"), choice_override(group, name))
     node = OmegaConf.select(cfg, group.replace("/", "."))
     target = node.get("_target_", "nightsift.models.joint.JointFrameSeqModel")
     parameters = set(inspect.signature(get_object(target)).parameters)

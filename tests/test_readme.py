@@ -21,9 +21,12 @@ TEMPLATES = {
     "evaluate": "ckpt={}",
     "predict": "folder={}",
     "simulate": "out={}",
+    "heuristics": "folder={}",
 }
 COMMANDS = sorted(
-    set(re.findall(r"^python -m ((?:train|evaluate|predict|simulate) .*)$", README, re.M))
+    set(
+        re.findall(r"^python -m ((?:train|evaluate|predict|simulate|heuristics) .*)$", README, re.M)
+    )
 )
 
 

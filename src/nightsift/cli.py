@@ -9,10 +9,11 @@ TASKS = {
     "train": "train the joint model and measure it",
     "evaluate": "measure weights on labelled nights, or score unlabelled ones",
     "predict": "score a folder of frames without labels",
+    "heuristics": "measure a night without weights: rank the likely bad frames, with reasons",
     "simulate": "write nights with known truth, synthetic or from your own frames",
 }
 # Names that the interface keeps for tasks which this version does not have yet.
-RESERVED = ("heuristics", "review")
+RESERVED = ("review",)
 
 
 def main() -> None:

@@ -248,6 +248,40 @@ class EvaluateConfig:
 
 
 @dataclass
+class RobustScoreSchema:
+    """`nightsift.heuristics.score.RobustScore`."""
+
+    _target_: str = MISSING
+    weights: dict[str, float] = MISSING
+    strictness: float = MISSING
+
+
+@dataclass
+class PublishedScoreSchema:
+    """`nightsift.heuristics.published.PublishedScore`."""
+
+    _target_: str = MISSING
+    weights: dict[str, float] = MISSING
+
+
+@dataclass
+class HeuristicsConfig:
+    """Top level of `heuristics`."""
+
+    folder: str = MISSING
+    out_features: str = MISSING
+    out_candidates: str = MISSING
+    parquet: bool = MISSING
+    top_n: int = MISSING
+    prior_folder: str = MISSING
+    max_gap_h: float = MISSING
+    workers: int = MISSING
+    cache_dir: str = MISSING
+    run_dir: str = MISSING
+    heuristics: Any = MISSING
+
+
+@dataclass
 class SimulateConfig:
     """Top level of `simulate`."""
 
@@ -265,6 +299,7 @@ SCHEMAS: dict[tuple[str | None, str], type] = {
     (None, "evaluate_schema"): EvaluateConfig,
     (None, "predict_schema"): PredictConfig,
     (None, "simulate_schema"): SimulateConfig,
+    (None, "heuristics_schema"): HeuristicsConfig,
     ("data", "nights_schema"): DataSchema,
     ("data", "sources_schema"): SourcesSchema,
     ("data/transform", "published_schema"): TransformSchema,
@@ -277,6 +312,8 @@ SCHEMAS: dict[tuple[str | None, str], type] = {
     ("fusion", "schema"): FusionSchema,
     ("calibration", "schema"): CalibrationSchema,
     ("simulate", "schema"): CampaignSchema,
+    ("heuristics", "robust_schema"): RobustScoreSchema,
+    ("heuristics", "published_schema"): PublishedScoreSchema,
 }
 
 

@@ -1,0 +1,103 @@
+"""What a run of the heuristics leaves behind: tables, figures, and a summary in the terminal."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import re
+from pathlib import Path
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from nightsift.errors import NightsiftError
+from nightsift.files import replacing
+from nightsift.report.features import contact_sheet, features_figure
+from nightsift.report.figures import save_figure
+
+log = logging.getLogger(__name__)
+
+# Nights with a figure of their own, those with most flagged frames first.
+MAX_NIGHTS = 24
+_SHOWN = 15
+
+
+def write_candidates(
+    run_dir: Path,
+    features: pd.DataFrame,
+    candidates: pd.DataFrame,
+    *,
+    top_n: int,
+    out_features: Path | None = None,
+    out_candidates: Path | None = None,
+    parquet: bool = False,
+) -> list[Path]:
+    """Write both tables, a figure of each night, and the contact sheet.
+
+    Args:
+        run_dir: made when needed.
+        features: in time order within a night, from `Method.measure`.
+        candidates: worst first, from `judge_features`.
+        top_n: frames on the contact sheet.
+        out_features: where the features go instead of `run_dir`.
+        out_candidates: where the candidates go instead of `run_dir`.
+        parquet: write the features as Parquet too, beside the CSV.
+
+    Returns:
+        What was written.
+    """
+    if parquet and importlib.util.find_spec("pyarrow") is None:
+        raise NightsiftError("parquet=true needs pyarrow: pip install 'nightsift[parquet]'")
+    figures = run_dir / "figures"
+    figures.mkdir(parents=True, exist_ok=True)
+    written = [
+        out_features or run_dir / "features.csv",
+        out_candidates or run_dir / "candidates.csv",
+    ]
+    for path, table in zip(written, (features, candidates), strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            table.to_csv(temporary, index=False, float_format="%.6g")
+    if parquet:
+        written.append(written[0].with_suffix(".parquet"))
+        with replacing(written[-1]) as temporary:
+            features.to_parquet(temporary, index=False)
+    readable = candidates[candidates["error"] == ""]
+    nights = readable.groupby("night")["flag_any"].sum().sort_values(ascending=False, kind="stable")
+    for night in nights.index[:MAX_NIGHTS]:
+        name = re.sub(r"[^\w.-]+", "_", str(night))
+        part = readable[readable["night"] == night].sort_values("index")
+        save_figure(features_figure(str(night), part), figures / f"features_{name}.png")
+    save_figure(contact_sheet(readable.head(top_n)), figures / "candidates.png")
+    return [*written, figures]
+
+
+def print_candidates(candidates: pd.DataFrame) -> None:
+    """The first candidates with their reasons, and the counts of each night."""
+    console = Console(width=120)
+    readable = candidates["error"] == ""
+    flagged = candidates[readable & (candidates["flag_any"] == 1)]
+    title = f"{len(flagged)} of {readable.sum()} frames flagged, worst first"
+    table = Table(title=title)
+    for title in ("score", "file", "why"):
+        table.add_column(title)
+    for row in flagged.head(_SHOWN).to_dict("records"):
+        name = Path(str(row["file"])).name
+        table.add_row(f"{row['candidate_score']:.2f}", name, str(row["explanation"]))
+    if len(flagged) > _SHOWN:
+        table.caption = f"and {len(flagged) - _SHOWN} more in candidates.csv"
+    console.print(table)
+    if not readable.all():
+        print(f"{(~readable).sum()} of {len(candidates)} files hold no frame; see candidates.csv")
+    counts = Table(title="nights")
+    for title in ("night", "frames", "flagged", "unreadable"):
+        counts.add_column(title, justify="left" if title == "night" else "right")
+    nights = list(candidates.sort_values("index").groupby("night", sort=False))
+    for night, part in nights[:MAX_NIGHTS]:
+        unreadable = int((part["error"] != "").sum())
+        numbers = (len(part), int(part["flag_any"].sum()) - unreadable, unreadable)
+        counts.add_row(str(night) or "(no frame)", *(str(number) for number in numbers))
+    if len(nights) > MAX_NIGHTS:
+        counts.caption = f"and {len(nights) - MAX_NIGHTS} more nights in the CSV"
+    console.print(counts)

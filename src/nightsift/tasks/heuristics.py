@@ -1,0 +1,68 @@
+"""`python -m heuristics folder=...`: measure frames, rank the likely bad ones, say why."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from omegaconf import DictConfig
+
+from nightsift.errors import NightsiftError
+from nightsift.tasks.launch import launch
+from nightsift.tasks.sources import progress_bar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+log = logging.getLogger(__name__)
+
+
+def run(cfg: DictConfig) -> pd.DataFrame:
+    """Measure and rank every file below `folder`; returns and writes the candidates."""
+    from hydra.utils import instantiate
+
+    from nightsift.fits.nights import find_files
+    from nightsift.heuristics.score import judge_features
+    from nightsift.report.candidates import print_candidates, write_candidates
+    from nightsift.report.prior import make_prior_folder
+
+    if cfg.top_n < 1:
+        raise NightsiftError(f"top_n must be at least 1, got {cfg.top_n}")
+    method = instantiate(cfg.heuristics, _convert_="all")
+    files = find_files(Path(cfg.folder))
+    with progress_bar("measuring frames") as progress:
+        features = method.measure(
+            files,
+            store=Path(cfg.cache_dir) / "heuristics",
+            workers=cfg.workers,
+            processes=True,
+            max_gap_h=cfg.max_gap_h,
+            progress=progress,
+        )
+    candidates = judge_features(features, method)
+    written = write_candidates(
+        Path(cfg.run_dir),
+        features,
+        candidates,
+        top_n=cfg.top_n,
+        out_features=Path(cfg.out_features) if cfg.out_features else None,
+        out_candidates=Path(cfg.out_candidates) if cfg.out_candidates else None,
+        parquet=cfg.parquet,
+    )
+    print_candidates(candidates)
+    if cfg.prior_folder:
+        readable = candidates.loc[candidates["error"] == "", "file"]
+        count = make_prior_folder(Path(cfg.prior_folder), list(readable.head(cfg.top_n)))
+        print(f"linked or copied: {count} frames in {cfg.prior_folder}")
+    print(f"written: {', '.join(str(path) for path in written)}")
+    return candidates
+
+
+def main() -> None:
+    """The Hydra application."""
+    launch("heuristics", run, path_override="folder={}")
+
+
+if __name__ == "__main__":
+    main()
