@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import re
+import textwrap
 from pathlib import Path
 
 import pandas as pd
@@ -13,8 +14,9 @@ from rich.table import Table
 
 from nightsift.errors import NightsiftError
 from nightsift.files import replacing
-from nightsift.report.features import contact_sheet, features_figure
-from nightsift.report.figures import save_figure
+from nightsift.report.contact_sheet import Tile, draw_sheet
+from nightsift.report.features import features_figure
+from nightsift.report.figures import BAD, GOOD, save_figure
 
 log = logging.getLogger(__name__)
 
@@ -69,8 +71,23 @@ def write_candidates(
         name = re.sub(r"[^\w.-]+", "_", str(night))
         part = readable[readable["night"] == night].sort_values("index")
         save_figure(features_figure(str(night), part), figures / f"features_{name}.png")
-    save_figure(contact_sheet(readable.head(top_n)), figures / "candidates.png")
+    draw_sheet(candidate_tiles(readable.head(top_n)), figures / "candidates.png", "worst first")
     return [*written, figures]
+
+
+def candidate_tiles(table: pd.DataFrame) -> list[Tile]:
+    """Rank, score, file and reason of each candidate for a contact sheet.
+
+    Args:
+        table: candidates, worst first.
+    """
+    tiles = []
+    for rank, row in enumerate(table.to_dict("records"), start=1):
+        path = Path(str(row["file"]))
+        why = textwrap.wrap(str(row["explanation"] or row["reason"]), 38)[:2]
+        caption = "\n".join([f"{rank}  {row['candidate_score']:.2f}  {path.name[-22:]}", *why])
+        tiles.append(Tile(path, caption, BAD if row["flag_any"] else GOOD))
+    return tiles
 
 
 def print_candidates(candidates: pd.DataFrame) -> None:

@@ -49,8 +49,9 @@ def thumbnail(pixels: npt.NDArray[np.generic], side_px: int) -> npt.NDArray[np.f
     cut = pixels[:height, :width].astype(np.float64)
     small = cut.reshape(height // block, block, width // block, block).mean(axis=(1, 3))
     low, high = ZScaleInterval().get_limits(small)
-    scaled = np.clip((small - low) / max(high - low, 1e-9) / 2, 0, 1)
-    stretched: npt.NDArray[np.float64] = AsinhStretch(0.3)(scaled)
+    # A wider range than zscale's: stars should not all be white discs.
+    scaled = np.clip((small - low) / max(4 * (high - low), 1e-9), 0, 1)
+    stretched: npt.NDArray[np.float64] = AsinhStretch(0.1)(scaled)
     return stretched
 
 
@@ -65,7 +66,7 @@ def draw_sheet(tiles: Sequence[Tile], out: Path, title: str) -> None:
             axis.set_axis_off()
         for axis, tile in zip(axes, tiles, strict=False):
             axis.set(xticks=[], yticks=[])
-            axis.set_xlabel(tile.caption, fontsize=6)
+            axis.set_xlabel(tile.caption, fontsize=6, parse_math=False)
             for spine in axis.spines.values():
                 spine.set(visible=True, color=tile.colour, linewidth=2)
             try:
