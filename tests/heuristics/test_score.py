@@ -32,6 +32,8 @@ FAINT = {
     24: ("pointing", {"shift": (60.0, 0.0)}),
     28: ("bright_sky", {"sky": 800.0}),
     32: ("readout", {"banding": 0.3}),
+    # A lamp: little more light in all, but from one side.
+    36: ("bright_sky", {"sky": 480.0, "gradient": (0.5, 0.3)}),
 }
 
 

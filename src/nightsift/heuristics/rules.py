@@ -212,7 +212,18 @@ RULES = (
         worse=1,
         limit=1.0,
         sigmas=6.0,
+        needs="slow_background_adu<0.05",
         text="part of the sky differs from the rest by more than usual",
+    ),
+    Rule(
+        reason="bright_sky",
+        feature="sky_shape",
+        kind="slow",
+        worse=1,
+        limit=1.0,
+        sigmas=6.0,
+        needs="slow_background_adu>=0.05",
+        text="part of the sky is lit more than the rest",
     ),
     Rule(
         reason="obstruction",
