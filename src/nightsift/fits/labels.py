@@ -6,6 +6,7 @@ import codecs
 import csv
 import io
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,9 +114,8 @@ def decode_table(content: bytes) -> tuple[str, str]:
 
 def find_delimiter(text: str) -> str | None:
     """Comma, semicolon or tab, whichever the heading has most of; None without a heading."""
-    lines = io.StringIO(text, newline="")
-    heading = next((line for line in lines if line.strip()), None)
-    return None if heading is None else max(",;\t", key=heading.count)
+    heading = re.search(r"[^\r\n]*[^\s\ufeff][^\r\n]*", text)
+    return None if heading is None else max(",;\t", key=heading[0].count)
 
 
 def find_column(path: Path, columns: Sequence[str], known: Sequence[str]) -> str:
