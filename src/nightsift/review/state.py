@@ -74,6 +74,11 @@ class ReviewState:
         self._redo: list[Change] = []
         self.show(keep, order)
 
+    def at_cursor(self) -> int:
+        """The frame under the cursor."""
+        assert self.cursor is not None  # `show` leaves it on a frame
+        return self.cursor
+
     @property
     def page_size(self) -> int:
         """Frames on a full page."""
@@ -130,7 +135,7 @@ class ReviewState:
 
     def move(self, step: int, *, extend: bool = False) -> None:
         """Move the cursor along the frames shown, stopping at the ends."""
-        place = self.visible.index(self._at()) + step
+        place = self.visible.index(self.at_cursor()) + step
         self.point_at(self.visible[min(max(place, 0), len(self.visible) - 1)], extend=extend)
 
     def point_at(self, frame: int, *, extend: bool = False) -> None:
@@ -161,7 +166,7 @@ class ReviewState:
 
     def mark(self) -> None:
         """Add the frame under the cursor to the selection, or take it out, and step on."""
-        frame = self._at()
+        frame = self.at_cursor()
         self.selected ^= {frame}
         self.move(1)
 
@@ -174,7 +179,7 @@ class ReviewState:
 
     def targets(self) -> list[int]:
         """Frames that a decision is about: the selection, else the one under the cursor."""
-        return sorted(self.selected) or [self._at()]
+        return sorted(self.selected) or [self.at_cursor()]
 
     def judge(self, label: int | None) -> None:
         """Label the targets 1 bad, 0 good, or None neither; they are on disk on return."""
@@ -199,7 +204,7 @@ class ReviewState:
 
     def find(self, text: str) -> bool:
         """Go to the next file whose name contains `text` in any case; whether there is one."""
-        here = self._at()
+        here = self.at_cursor()
         names = [frame.path.name.casefold() for frame in self.frames]
         around = [*range(here + 1, len(names)), *range(here + 1)]
         hit = next((i for i in around if text.casefold() in names[i]), None)
@@ -212,13 +217,9 @@ class ReviewState:
 
     def neighbours(self, reach: int) -> list[int]:
         """Frames of the same night around the cursor in time order, `reach` on either side."""
-        here = self._at()
+        here = self.at_cursor()
         around = range(max(0, here - reach), min(len(self.frames), here + reach + 1))
         return [i for i in around if self.frames[i].night == self.frames[here].night]
-
-    def _at(self) -> int:
-        assert self.cursor is not None  # `show` leaves it on a frame
-        return self.cursor
 
     def _change(self, wanted: Change) -> None:
         self.message = ""

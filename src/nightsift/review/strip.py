@@ -1,0 +1,155 @@
+"""The night at a glance along the bottom: scores, sky and stars over time, and what is flagged."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.patches import Rectangle
+
+from nightsift.review.state import ReviewState
+from nightsift.review.tiles import COLOURS, CURSOR, SELECTED, TEXT
+
+Floats = npt.NDArray[np.float64]
+_LANE_COLOURS = ("#D8D8D8", "#E69F00", "#56B4E9", "#CC79A7")
+
+
+class Lane(NamedTuple):
+    """One curve of the strip.
+
+    Attributes:
+        name: what it shows.
+        values: (N,) one per frame in time order, NaN where unknown.
+        low: value at the bottom of the lane.
+        high: value at its top.
+    """
+
+    name: str
+    values: Floats
+    low: float
+    high: float
+
+
+def lanes(state: ReviewState, background: Sequence[float]) -> list[Lane]:
+    """The curves that there are values for.
+
+    Args:
+        state: holds the scores.
+        background: (N,) levels of the sky seen while making thumbnails, ADU, NaN where unknown.
+    """
+    scores = [state.score(frame) for frame in range(len(state.frames))]
+    probabilities = state.scores is None or state.scores.probabilities
+    columns = {
+        "P(bad)" if probabilities else "score": [score.score for score in scores],
+        "sky ADU": [score.background_adu for score in scores],
+        "FWHM px": [score.fwhm_px for score in scores],
+        "transp.": [score.transparency for score in scores],
+    }
+    if all(math.isnan(value) for value in columns["sky ADU"]):
+        columns["sky ADU"] = list(background)
+    found = []
+    for name, column in columns.items():
+        values = np.array(column, dtype=np.float64)
+        known = values[np.isfinite(values)]
+        if known.size:
+            # Two outliers in a hundred frames must not flatten the rest.
+            low, high = (0.0, 1.0) if name == "P(bad)" else np.percentile(known, (1, 99))
+            found.append(Lane(name, values, float(low), float(max(high, low + 1e-9))))
+    return found
+
+
+class Strip:
+    """Draws the lanes; x is the index of a frame in time order.
+
+    Args:
+        axes: to draw on.
+        state: what to show.
+    """
+
+    def __init__(self, axes: Axes, state: ReviewState) -> None:
+        self.axes = axes
+        self.state = state
+        self._page = Rectangle((0, 0), 1, 1, color=CURSOR, alpha=0.18, lw=0)
+        self._cursor = Line2D([], [], color=CURSOR, lw=1.0)
+        self._drag = Rectangle((0, 0), 0, 1, color=SELECTED, alpha=0.35, lw=0, visible=False)
+
+    def redraw(self, background: Sequence[float]) -> None:
+        """Draw everything anew: after labels, scores or sky levels changed."""
+        axes, count = self.axes, len(self.state.frames)
+        axes.clear()
+        axes.set(xlim=(-0.5, count - 0.5), ylim=(0, 1), yticks=[])
+        axes.set_facecolor("#101010")
+        axes.tick_params(colors=TEXT, labelsize=7, length=2, pad=1)
+        axes.set_xticks(*self._ticks())
+        found = lanes(self.state, background)
+        height = 0.86 / max(1, len(found))
+        for number, lane in enumerate(found):
+            self._draw_lane(lane, number, 1 - (number + 1) * height, height)
+        self._draw_labels()
+        for artist in (self._page, self._drag):
+            axes.add_patch(artist)
+        axes.add_line(self._cursor)
+        self.follow()
+
+    def follow(self) -> None:
+        """Move the marks of the page and the cursor."""
+        page = self.state.page_frames()
+        self._page.set_x(min(page) - 0.5)
+        self._page.set_width(max(page) - min(page) + 1 if self.state.order == "time" else 0)
+        self._cursor.set_data([self.state.at_cursor()] * 2, [0, 1])
+
+    def frame_at(self, x: float) -> int:
+        """The frame at a place on the strip."""
+        return min(max(round(x), 0), len(self.state.frames) - 1)
+
+    def show_drag(self, start: float | None, stop: float = 0.0) -> None:
+        """Show the spell being selected; None hides it."""
+        self._drag.set_visible(start is not None)
+        if start is not None:
+            self._drag.set_x(min(start, stop))
+            self._drag.set_width(abs(stop - start))
+
+    def _draw_lane(self, lane: Lane, number: int, bottom: float, height: float) -> None:
+        share = (np.clip(lane.values, lane.low, lane.high) - lane.low) / (lane.high - lane.low)
+        y = bottom + height * (0.1 + 0.8 * share)
+        x = np.arange(len(y))
+        colour = _LANE_COLOURS[number % len(_LANE_COLOURS)]
+        # A lone value between two unknown ones makes no line.
+        self.axes.plot(x, y, color=colour, lw=0.8, marker=".", ms=1.5)
+        if number == 0 and self.state.scores is not None:
+            flagged = np.array([bool(self.state.score(i).flagged) for i in range(len(y))])
+            self.axes.plot(x[flagged], y[flagged], "o", ms=2.5, color=COLOURS[1])
+        text = f"{lane.name}\n{lane.low:.3g}-{lane.high:.3g}"
+        self.axes.annotate(
+            text,
+            (1.004, bottom + height / 2),
+            xycoords="axes fraction",
+            fontsize=6,
+            color=colour,
+            va="center",
+            annotation_clip=False,
+        )
+
+    def _draw_labels(self) -> None:
+        """A tick of the label's colour below every labelled frame."""
+        labels = np.array([-1 if (v := self.state.label(i)) is None else v
+                           for i in range(len(self.state.frames))])  # fmt: skip
+        for label in (0, 1):
+            places = np.flatnonzero(labels == label)
+            self.axes.vlines(places, 0.01, 0.11, color=COLOURS[label], lw=1.5)
+
+    def _ticks(self) -> tuple[list[int], list[str]]:
+        """Up to eight places with their times, or frame numbers where times are missing."""
+        frames = self.state.frames
+        step = max(1, len(frames) // 8)
+        places = list(range(0, len(frames), step))
+        times = [frames[place].time for place in places]
+        return places, [
+            f"{time:%H:%M}" if time else str(place + 1)
+            for place, time in zip(places, times, strict=True)
+        ]

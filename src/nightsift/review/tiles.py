@@ -1,0 +1,127 @@
+"""The grid as one picture: where tiles lie, what a point hits, borders and pictures composed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from nightsift.review.stretch import Grey
+
+Rgb = npt.NDArray[np.uint8]
+
+# Okabe & Ito's colours, as in the figures of a run.
+COLOURS: dict[int | None, str] = {1: "#D55E00", 0: "#009E73", None: "#6A6A6A"}
+BACKGROUND, TEXT, CURSOR, SELECTED, CONFLICT = "#181818", "#D8D8D8", "#FFFFFF", "#56B4E9", "#F0E442"
+
+
+class Box(NamedTuple):
+    """A rectangle on the grid, px, y downwards."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    def holds(self, x: float, y: float) -> bool:
+        """Whether a point lies in it."""
+        return self.x <= x < self.x + self.width and self.y <= y < self.y + self.height
+
+    def meets(self, other: Box) -> bool:
+        """Whether two rectangles overlap."""
+        apart_x = self.x >= other.x + other.width or other.x >= self.x + self.width
+        apart_y = self.y >= other.y + other.height or other.y >= self.y + self.height
+        return not (apart_x or apart_y)
+
+
+class Layout(NamedTuple):
+    """A grid of equal tiles, each with lines of text above its picture.
+
+    Attributes:
+        width: of the grid, px.
+        height: of the grid, px.
+        rows: number of rows.
+        cols: number of columns.
+        text: height of the text of a tile, px.
+        border: width of the border, px.
+    """
+
+    width: int
+    height: int
+    rows: int
+    cols: int
+    text: int
+    border: int
+
+    def tile(self, place: int) -> Box:
+        """The tile at a place, counted row by row from the upper left."""
+        row, col = divmod(place, self.cols)
+        x, y = col * self.width // self.cols, row * self.height // self.rows
+        right, bottom = (col + 1) * self.width // self.cols, (row + 1) * self.height // self.rows
+        return Box(x, y, right - x, bottom - y)
+
+    def picture(self, place: int) -> Box:
+        """The room for the picture inside the tile at a place."""
+        tile, gap = self.tile(place), 2 * self.border + 1
+        width, height = tile.width - 2 * gap, tile.height - 2 * gap - self.text
+        return Box(tile.x + gap, tile.y + gap + self.text, max(1, width), max(1, height))
+
+    def place_at(self, x: float, y: float) -> int | None:
+        """The place that holds a point."""
+        places = range(self.rows * self.cols)
+        return next((place for place in places if self.tile(place).holds(x, y)), None)
+
+    def places_in(self, box: Box) -> list[int]:
+        """The places whose pictures a rectangle meets."""
+        places = range(self.rows * self.cols)
+        return [place for place in places if self.picture(place).meets(box)]
+
+
+class Tile(NamedTuple):
+    """One tile to be drawn: its picture, and what its border tells."""
+
+    picture: Grey | None
+    label: int | None
+    cursor: bool
+    selected: bool
+
+
+def compose(layout: Layout, tiles: Sequence[Tile]) -> Rgb:
+    """The grid as an RGB picture, (height, width, 3)."""
+    grid = np.empty((layout.height, layout.width, 3), np.uint8)
+    grid[:] = rgb(BACKGROUND)
+    for place, tile in enumerate(tiles):
+        room, border = layout.picture(place), layout.border
+        if tile.cursor:
+            _fill(grid, room, 2 * border, CURSOR)
+        _fill(grid, room, border, COLOURS[tile.label])
+        _fill(grid, room, 0, "#000000")
+        if tile.picture is not None:
+            height, width = tile.picture.shape
+            x, y = room.x + (room.width - width) // 2, room.y + (room.height - height) // 2
+            grid[y : y + height, x : x + width] = tile.picture[..., None]
+        if tile.selected:
+            inside = grid[room.y : room.y + room.height, room.x : room.x + room.width]
+            inside[:] = inside // 3 * 2 + np.array(rgb(SELECTED), np.uint8) // 3
+    return grid
+
+
+def rgb(colour: str) -> tuple[int, int, int]:
+    """Red, green and blue, 0-255, of `#RRGGBB`."""
+    red, green, blue = bytes.fromhex(colour[1:])
+    return red, green, blue
+
+
+def shortened(text: str, length: int) -> str:
+    """At most `length` characters, the middle left out: numbers stand at the end of names."""
+    if len(text) <= length:
+        return text
+    tail = max(1, (length - 1) * 2 // 3)
+    return text[: max(0, length - 1 - tail)] + "…" + text[-tail:]
+
+
+def _fill(grid: Rgb, box: Box, margin: int, colour: str) -> None:
+    top, left = max(0, box.y - margin), max(0, box.x - margin)
+    grid[top : box.y + box.height + margin, left : box.x + box.width + margin] = rgb(colour)

@@ -1,0 +1,48 @@
+"""What the window says in words."""
+
+from __future__ import annotations
+
+import math
+
+from nightsift.review.keys import COMMANDS
+from nightsift.review.state import LABEL_NAMES, ReviewState
+from nightsift.review.tiles import COLOURS, CONFLICT, TEXT, shortened
+
+
+def frame_title(state: ReviewState, frame: int, length: int) -> tuple[str, str]:
+    """Two lines on a frame, each of at most `length` characters, and their colour."""
+    shot, entry = state.frames[frame], state.store.entry(state.path(frame))
+    score, label = state.score(frame), state.label(frame)
+    words = [entry.label.strip() if label is None and entry.label.strip() else LABEL_NAMES[label]]
+    if not math.isnan(score.score):
+        words.append(f"{score.score:.2f}")
+    words += [text for text in (shot.error or score.reason, entry.notes) if text]
+    conflict = state.store.conflict(shot.path)
+    if conflict is not None:
+        words.insert(0, f"CONFLICT: you {conflict.label or 'nothing'}, the table")
+    second = " ".join(" ".join(words).split())
+    second = second if len(second) <= length else second[: length - 1] + "…"
+    return f"{shortened(shot.short_name, length)}\n{second}", (
+        CONFLICT if conflict is not None else TEXT if label is None else COLOURS[label]
+    )
+
+
+def help_text() -> str:
+    """All keys in two columns."""
+    lines = [f"{command.keys[0]:>11}  {command.text:<34}" for command in COMMANDS]
+    lines.append(f"{'click':>11}  {'shift: range, ctrl: one more':<34}")
+    lines.append(f"{'drag':>11}  {'box on the grid, spell on the strip':<34}")
+    lines.append(f"{'double':>11}  {'one frame large; drag moves it':<34}")
+    half = -(-len(lines) // 2)
+    lines += [""] * (2 * half - len(lines))
+    return "\n".join(a + b for a, b in zip(lines[:half], lines[half:], strict=True))
+
+
+def head_text(state: ReviewState) -> str:
+    """The line at the top: counts, filter, order, page."""
+    counts = "  ".join(f"{name} {number}" for name, number in state.counts().items())
+    chosen = f" · {len(state.selected)} selected" if state.selected else ""
+    return (
+        f"{len(state.frames)} frames: {counts}  ·  filter {state.keep} ({len(state.visible)}) "
+        f"by {state.order}  ·  page {state.page + 1}/{state.pages}{chosen}  ·  ? keys"
+    )
