@@ -20,10 +20,11 @@ TEMPLATES = {
     "train": "data.seq_dirs=[{}]",
     "evaluate": "ckpt={}",
     "predict": "folder={}",
+    "review": "folder={}",
     "simulate": "out={}",
 }
 COMMANDS = sorted(
-    set(re.findall(r"^python -m ((?:train|evaluate|predict|simulate) .*)$", README, re.M))
+    set(re.findall(r"^python -m ((?:train|evaluate|predict|review|simulate) .*)$", README, re.M))
 )
 
 

@@ -9,10 +9,11 @@ TASKS = {
     "train": "train the joint model and measure it",
     "evaluate": "measure weights on labelled nights, or score unlabelled ones",
     "predict": "score a folder of frames without labels",
+    "review": "look at frames and label them, in a window or a browser",
     "simulate": "write a small synthetic campaign with labels",
 }
 # Names that the interface keeps for tasks which this version does not have yet.
-RESERVED = ("heuristics", "review")
+RESERVED = ("heuristics",)
 
 
 def main() -> None:

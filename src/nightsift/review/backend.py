@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import logging
 import os
 import sys
-from collections.abc import Callable
 from typing import Any
 
 import matplotlib as mpl
 
 from nightsift.errors import NightsiftError
 from nightsift.review.choice import check_choice
+
+log = logging.getLogger(__name__)
 
 BACKENDS = ("auto", "gui", "webagg", "ipympl")
 # Toolkits in the order in which they are tried, with the module that each needs.
@@ -42,8 +44,8 @@ def use_backend(wanted: str, *, port: int = 8988) -> str:
         notebook = "ipykernel" in sys.modules and _has("ipympl")
         wanted = "ipympl" if notebook else "gui" if _has_display() else "webagg"
     if wanted == "gui":
-        name = _toolkit()
-    elif wanted == "ipympl":
+        return _toolkit()
+    if wanted == "ipympl":
         _need("ipympl", "jupyter")
         name = "module://ipympl.backend_nbagg"
     else:
@@ -67,35 +69,29 @@ def open_figure(width: float, height: float) -> Any:
         return plt.figure("nightsift review", figsize=(width, height), dpi=100)
 
 
-def run_until_closed(before: Callable[[], None]) -> None:
-    """Hand over to the window system until the window is closed or the page is stopped.
-
-    Args:
-        before: what to do once the window is there.
-    """
+def run_until_closed() -> None:
+    """Hand over to the window system until the window is closed or the page is stopped."""
     import matplotlib.pyplot as plt
 
-    before()
     plt.show(block=True)
 
 
 def _toolkit() -> str:
+    import matplotlib.pyplot as plt
+
     if not _has_display():
         raise NightsiftError(
             "backend=gui needs a display and there is none here: use backend=webagg, which "
             "serves the window to a browser"
         )
     for name, modules in _TOOLKITS.items():
-        for module in modules:
-            if _has(module):
-                try:
-                    mpl.use(name, force=True)
-                    importlib.import_module(
-                        mpl.backends.backend_registry._backend_module_name(name)
-                    )
-                except Exception:  # a toolkit that is there but broken fails in its own way
-                    break
-                return name
+        if any(_has(module) for module in modules):
+            try:
+                plt.switch_backend(name)
+            except Exception as error:  # a toolkit that is there but broken fails in its own way
+                log.warning("%s does not work here: %s", name, error)
+                continue
+            return name
     raise NightsiftError(
         "no window toolkit found: pip install 'nightsift[gui]', or use backend=webagg"
     )

@@ -9,20 +9,19 @@ from typing import Any, NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.text import Text
 
 from nightsift.review.large import LargeView
 from nightsift.review.pictures import Pictures
+from nightsift.review.raster import Raster
 from nightsift.review.state import ReviewState
+from nightsift.review.stretch import Limits
 from nightsift.review.strip import Strip
 from nightsift.review.tiles import BACKGROUND, CONFLICT, TEXT, Box, Layout, Tile, compose
-from nightsift.review.titles import frame_title, head_text, help_text
+from nightsift.review.titles import frame_ink, frame_title, head_text, help_text
 
 # Sizes for a figure of 100 dots per inch.
 _HEAD, _FOOT, _STRIP, _SMALL_STRIP, _TILE_TEXT, _BORDER = 20, 24, 110, 56, 27, 3
-_SMALL_WINDOW, _LETTER = 520, 6.3
-# A dollar in a file name is a dollar.
-_TITLE: dict[str, Any] = {"fontsize": 7.5, "va": "top", "clip_on": True, "parse_math": False}
+_SMALL_WINDOW = 520
 
 
 class Scene(NamedTuple):
@@ -60,8 +59,8 @@ class Painter:
         figure.set_facecolor(BACKGROUND)
         self.grid = figure.add_axes((0, 0, 1, 1), label="grid")
         self.grid.set_axis_off()
-        self._image = self.grid.imshow([[[0, 0, 0]]], interpolation="nearest", aspect="auto")
-        self._titles: list[Text] = []
+        self._image = Raster(zorder=0)
+        figure.add_artist(self._image)
         self.rubber = Rectangle((0, 0), 0, 0, fill=False, ec="white", ls="--", visible=False)
         self.grid.add_patch(self.rubber)
         large = figure.add_axes((0, 0, 1, 1), label="large", facecolor=BACKGROUND)
@@ -69,7 +68,7 @@ class Painter:
         self.strip = Strip(figure.add_axes((0, 0, 1, 0.1), label="strip"), state)
         self.button_axes: list[Axes] = []
         self._strip_drawn: object = None
-        style: dict[str, Any] = {"color": TEXT, "fontsize": 8, "parse_math": False}
+        style: dict[str, Any] = {"color": TEXT, "fontsize": 8, "parse_math": False}  # $ is $
         self._head = figure.text(0.006, 0.995, "", va="top", **style)
         self._foot = figure.text(0.006, 0.008, "", va="bottom", **style)
         box = {"facecolor": "#202020", "edgecolor": TEXT, "boxstyle": "round,pad=0.8"}
@@ -100,19 +99,22 @@ class Painter:
         text, border = round(_TILE_TEXT * unit), max(1, round(_BORDER * unit))
         self.layout = Layout(width, grid, self.state.rows, self.state.cols, text, border)
         self.grid.set(xlim=(0, width), ylim=(grid, 0))
-        self._image.set_extent((0, width, grid, 0))
+        self._image.x, self._image.y = 0, bottom
         self._help.set_fontsize(8 if height > _SMALL_WINDOW * unit else 6)
 
     def draw(self, scene: Scene) -> None:
         """Bring all artists up to date and ask the canvas to show them."""
-        large = scene.large and scene.blink is None
+        state, large = self.state, scene.large and scene.blink is None
         self.grid.set_visible(not large)
+        self._image.set_visible(not large)
         self.large.axes.set_visible(large)
         self.large.inset.set_visible(large and self.large.star is not None)
         if scene.blink is not None:
-            self._draw_blink(*scene.blink)
+            shown, frames = scene.blink
+            whole = self.layout._replace(rows=1, cols=1)
+            self._draw_tiles([shown], whole, self.pictures.common_limits(frames))
         elif not large:
-            self._draw_grid()
+            self._draw_tiles(state.page_frames(), self.layout)
         self._draw_strip()
         self._draw_texts(scene)
         self.figure.canvas.draw_idle()
@@ -127,37 +129,20 @@ class Painter:
         x, y = self.grid_point(event)
         return 0 <= x < self.layout.width and 0 <= y < self.layout.height
 
-    def _draw_grid(self) -> None:
-        state, layout = self.state, self.layout
-        frames, tiles = state.page_frames(), list[Tile]()
+    def _draw_tiles(
+        self, frames: Sequence[int], layout: Layout, limits: Limits | None = None
+    ) -> None:
+        state, tiles = self.state, list[Tile]()
         for place, frame in enumerate(frames):
             room = layout.picture(place)
-            picture = self.pictures.get(frame, room.width, room.height)
+            picture = self.pictures.get(frame, room.width, room.height, limits)
             marks = (frame == state.cursor, frame in state.selected)
-            tiles.append(Tile(picture, state.label(frame), *marks))
-        self._image.set_data(compose(layout, tiles))
-        self._draw_titles(frames, layout)
-
-    def _draw_blink(self, shown: int, frames: Sequence[int]) -> None:
-        layout = self.layout._replace(rows=1, cols=1)
-        room, limits = layout.picture(0), self.pictures.common_limits(frames)
-        picture = self.pictures.get(shown, room.width, room.height, limits)
-        tile = Tile(picture, self.state.label(shown), shown == self.state.cursor, False)
-        self._image.set_data(compose(layout, [tile]))
-        self._draw_titles([shown], layout)
-
-    def _draw_titles(self, frames: Sequence[int], layout: Layout) -> None:
-        while len(self._titles) < len(frames):
-            self._titles.append(self.grid.text(0, 0, "", **_TITLE))
-        for place, title in enumerate(self._titles):
-            title.set_visible(place < len(frames))
-            if place < len(frames):
-                room, tile = layout.picture(place), layout.tile(place)
-                length = max(4, int(room.width / (_LETTER * self.figure.dpi / 100)))
-                text, colour = frame_title(self.state, frames[place], length)
-                if self.pictures.thumbnails.get(self.state.path(frames[place])) is None:
-                    text += "\n\nreading"
-                title.set(text=text, color=colour, position=(room.x, tile.y + layout.border))
+            name, facts = frame_title(state, frame)
+            if self.pictures.thumbnails.get(state.path(frame)) is None:
+                name += " (reading)"
+            ink = frame_ink(state, frame)
+            tiles.append(Tile(picture, state.label(frame), *marks, (name, facts), ink))
+        self._image.pixels = compose(layout, tiles)
 
     def _draw_strip(self) -> None:
         state, seen = self.state, self.pictures.thumbnails.seen
@@ -180,7 +165,7 @@ class Painter:
             colour = CONFLICT
         elif not foot and (scene.large or scene.blink):
             frame = scene.blink[0] if scene.blink else state.at_cursor()
-            foot = "   ".join([*frame_title(state, frame, 200)[0].split("\n"), scene.value])
+            foot = "   ".join([*frame_title(state, frame), scene.value])
         self._head.set_text(head_text(state))
         self._foot.set(text=scene.typed or foot, color=colour)
         self._help.set_visible(scene.help)

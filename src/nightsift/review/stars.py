@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import sep
+from scipy import ndimage
 
 from nightsift.review.thumbnails import block_average
 
@@ -25,7 +26,7 @@ class Profile(NamedTuple):
         value_adu: (N,) above the local background.
         fwhm_px: full width at half maximum; NaN where the light never falls to half.
         peak_adu: brightest pixel above the background.
-        background_adu: median of the rim of the box.
+        background_adu: median around the star.
     """
 
     x: float
@@ -45,36 +46,31 @@ def star_profile(pixels: npt.NDArray[Any], x: float, y: float) -> Profile | None
         x: column from 0, px.
         y: row from 0, px.
     """
-    cx, cy = x, y
-    box = np.empty(0)
-    for _ in range(4):  # the centroid moves the box, and the box the centroid
-        left, top = (max(0, round(c) - _BOX) for c in (cx, cy))
-        box = pixels[top : round(cy) + _BOX + 1, left : round(cx) + _BOX + 1].astype(np.float64)
-        if min(box.shape, default=0) < 9:
-            return None
-        rim = np.concatenate([box[0], box[-1], box[:, 0], box[:, -1]])
-        background, noise = (
-            float(np.median(rim)),
-            1.4826 * float(np.median(np.abs(rim - _mid(rim)))),
-        )
-        light = box - background
-        bright = np.where(light > max(5 * noise, 0.2 * light.max()), light, 0.0)
-        rows, cols = np.indices(box.shape)
-        near = np.hypot(cols + left - cx, rows + top - cy) < _BOX * 0.75
-        weight = bright * near
-        if weight.sum() <= 0:
-            return None
-        cx = float((weight * cols).sum() / weight.sum()) + left
-        cy = float((weight * rows).sum() / weight.sum()) + top
-    radius = np.hypot(cols + left - cx, rows + top - cy).ravel()
+    left, top = (max(0, round(c) - _BOX) for c in (x, y))
+    box = pixels[top : round(y) + _BOX + 1, left : round(x) + _BOX + 1].astype(np.float64)
+    if min(box.shape, default=0) < _BOX:
+        return None
+    background = float(np.median(box))
+    light = box - background
+    noise = 1.4826 * float(np.median(np.abs(light)))
+    rows, cols = np.indices(box.shape)
+    near = np.hypot(cols + left - x, rows + top - y) < _BOX / 2
+    peak = float(light[near].max())
+    if peak <= 5 * noise:
+        return None
+    # Neighbours in a crowded field: only what hangs together with the peak is the star.
+    islands, _ = ndimage.label(light > max(5 * noise, 0.25 * peak))
+    star = np.where(islands == islands[near & (light == peak)][0], light, 0.0)
+    cx, cy = ((star * place).sum() / star.sum() for place in (cols, rows))
+    radius, value = np.hypot(cols - cx, rows - cy).ravel(), light.ravel()
     inside = radius < _BOX
-    radius, value = radius[inside], light.ravel()[inside]
-    peak = float(value[radius < _BOX / 2].max())
-    return Profile(cx, cy, radius, value, _fwhm(radius, value), peak, background)
+    radius, value = radius[inside], value[inside]
+    fwhm = _fwhm(radius, value)
+    return Profile(float(cx) + left, float(cy) + top, radius, value, fwhm, peak, background)
 
 
 def brightest_star(pixels: npt.NDArray[Any]) -> tuple[float, float] | None:
-    """Column and row from 0, px, of the brightest star that is not saturated and not at the rim."""
+    """Column and row from 0, px, of a bright star: not among the very brightest, nor at the rim."""
     blocks = block_average(pixels, _SEARCH_SIDE)
     sky = sep.Background(blocks)
     try:
@@ -86,22 +82,19 @@ def brightest_star(pixels: npt.NDArray[Any]) -> tuple[float, float] | None:
     inner = (np.abs(found["x"] - width / 2) < width / 2 - margin) & (
         np.abs(found["y"] - height / 2) < height / 2 - margin
     )
-    found = found[inner & (found["peak"] < 0.8 * blocks.max())] if inner.any() else found
+    found = found[inner & (found["flag"] == 0)]
     if not len(found):
         return None
-    best = found[np.argmax(found["flux"])]
+    # The brightest are saturated in most frames, and a ghost or a planet in some.
+    best = found[np.argsort(found["flux"])[int(0.9 * (len(found) - 1))]]
     factor = pixels.shape[0] // height
     return float((best["x"] + 0.5) * factor - 0.5), float((best["y"] + 0.5) * factor - 0.5)
 
 
-def _mid(values: npt.NDArray[np.float64]) -> float:
-    return float(np.median(values))
-
-
 def _fwhm(radius: npt.NDArray[np.float64], value: npt.NDArray[np.float64]) -> float:
-    """Twice the radius at which the mean profile falls to half its maximum.
+    """Twice the radius at which the mean profile first falls to half, outwards of its maximum.
 
-    For a round star this is the width; a donut's outer edge counts.
+    For a round star this is the width; of a donut it is the outer edge.
     """
     edges = np.arange(0, _BOX + 0.5, 0.5)
     which = np.digitize(radius, edges) - 1
@@ -110,10 +103,11 @@ def _fwhm(radius: npt.NDArray[np.float64], value: npt.NDArray[np.float64]) -> fl
     centres = np.bincount(which, radius, minlength=len(edges))[: len(edges)]
     used = counts > 0
     mean, at = sums[used] / counts[used], centres[used] / counts[used]
-    above = np.flatnonzero(mean >= mean.max() / 2)
-    last = int(above[-1])
-    if last + 1 >= len(mean):
+    top = int(np.argmax(mean[at < _BOX / 2]))
+    half = mean[top] / 2
+    below = np.flatnonzero(mean[top:] < half)
+    if not below.size:
         return float("nan")
-    half = mean.max() / 2
+    last = top + int(below[0]) - 1
     share = (mean[last] - half) / (mean[last] - mean[last + 1])
     return float(2 * (at[last] + share * (at[last + 1] - at[last])))

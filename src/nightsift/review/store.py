@@ -56,6 +56,7 @@ class LabelStore:
         self._job: Future[Merged] | None = None
         self._merging_unsafe = 0
         self._retry_at = 0.0
+        self._closed = self._saved = False
         self._adopt(self._writer.merge(self._wanted))
 
     def entry(self, path: Path) -> Entry:
@@ -128,9 +129,11 @@ class LabelStore:
 
     def close(self) -> bool:
         """Write what is left and stop; whether the table holds every decision."""
-        done = self.flush()
-        self._pool.shutdown()
-        return done
+        if not self._closed:
+            self._saved = self.flush()
+            self._closed = True
+            self._pool.shutdown()
+        return self._saved
 
     def _known(self, path: Path) -> Entry | None:
         rows = [self._entries.get(name) for name in self._names[path]]

@@ -9,13 +9,18 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from nightsift.review.raster import Raster
 from nightsift.review.state import ReviewState
-from nightsift.review.tiles import COLOURS, CURSOR, SELECTED, TEXT
+from nightsift.review.tiles import BACKGROUND, COLOURS, CURSOR, SELECTED, TEXT
 
 Floats = npt.NDArray[np.float64]
+# Room for the times below the lanes, in heights of these.
+_BELOW = 0.3
 _LANE_COLOURS = ("#D8D8D8", "#E69F00", "#56B4E9", "#CC79A7")
 
 
@@ -66,35 +71,45 @@ def lanes(state: ReviewState, background: Sequence[float]) -> list[Lane]:
 class Strip:
     """Draws the lanes; x is the index of a frame in time order.
 
+    The curves are drawn once, on a figure of their own that is kept as a picture: only the marks
+    over it move when pages turn.
+
     Args:
-        axes: to draw on.
+        axes: for the marks; its place is the place of the lanes.
         state: what to show.
     """
 
     def __init__(self, axes: Axes, state: ReviewState) -> None:
         self.axes = axes
         self.state = state
+        self._curves = Raster(zorder=1)
+        axes.figure.add_artist(self._curves)
+        axes.set(xlim=(-0.5, len(state.frames) - 0.5), ylim=(0, 1), zorder=2)
+        axes.set_axis_off()
         self._page = Rectangle((0, 0), 1, 1, color=CURSOR, alpha=0.18, lw=0)
         self._cursor = Line2D([], [], color=CURSOR, lw=1.0)
         self._drag = Rectangle((0, 0), 0, 1, color=SELECTED, alpha=0.35, lw=0, visible=False)
+        for patch in (self._page, self._drag):
+            axes.add_patch(patch)
+        axes.add_line(self._cursor)
 
     def redraw(self, background: Sequence[float]) -> None:
-        """Draw everything anew: after labels, scores or sky levels changed."""
-        axes, count = self.axes, len(self.state.frames)
-        axes.clear()
-        axes.set(xlim=(-0.5, count - 0.5), ylim=(0, 1), yticks=[])
-        axes.set_facecolor("#101010")
-        axes.tick_params(colors=TEXT, labelsize=7, length=2, pad=1)
-        axes.set_xticks(*self._ticks())
-        found = lanes(self.state, background)
-        height = 0.86 / max(1, len(found))
-        for number, lane in enumerate(found):
-            self._draw_lane(lane, number, 1 - (number + 1) * height, height)
-        self._draw_labels()
-        for artist in (self._page, self._drag):
-            axes.add_patch(artist)
-        axes.add_line(self._cursor)
-        self.follow()
+        """Draw the curves anew: after labels, scores or sky levels changed.
+
+        Args:
+            background: as for `lanes`.
+        """
+        place, window = self.axes.bbox, self.axes.figure.bbox
+        width, height = round(window.width), round(place.height + _BELOW * place.height)
+        dpi = self.axes.figure.dpi
+        figure = Figure(figsize=(width / dpi, height / dpi), dpi=dpi, facecolor=BACKGROUND)
+        canvas = FigureCanvasAgg(figure)
+        share = place.height / height
+        axes = figure.add_axes((place.x0 / width, 1 - share, place.width / width, share))
+        self._draw(axes, background)
+        canvas.draw()
+        self._curves.pixels = np.array(canvas.buffer_rgba())
+        self._curves.x, self._curves.y = 0, place.y1 - height
 
     def follow(self) -> None:
         """Move the marks of the page and the cursor."""
@@ -114,18 +129,29 @@ class Strip:
             self._drag.set_x(min(start, stop))
             self._drag.set_width(abs(stop - start))
 
-    def _draw_lane(self, lane: Lane, number: int, bottom: float, height: float) -> None:
+    def _draw(self, axes: Axes, background: Sequence[float]) -> None:
+        axes.set(xlim=self.axes.get_xlim(), ylim=(0, 1), yticks=[])
+        axes.set_facecolor("#101010")
+        axes.tick_params(colors=TEXT, labelsize=7, length=2, pad=1)
+        axes.set_xticks(*self._ticks())
+        found = lanes(self.state, background)
+        height = 0.86 / max(1, len(found))
+        for number, lane in enumerate(found):
+            self._draw_lane(axes, lane, number, 1 - (number + 1) * height, height)
+        self._draw_labels(axes)
+
+    def _draw_lane(self, axes: Axes, lane: Lane, number: int, bottom: float, height: float) -> None:
         share = (np.clip(lane.values, lane.low, lane.high) - lane.low) / (lane.high - lane.low)
         y = bottom + height * (0.1 + 0.8 * share)
         x = np.arange(len(y))
         colour = _LANE_COLOURS[number % len(_LANE_COLOURS)]
         # A lone value between two unknown ones makes no line.
-        self.axes.plot(x, y, color=colour, lw=0.8, marker=".", ms=1.5)
+        axes.plot(x, y, color=colour, lw=0.8, marker=".", ms=1.5)
         if number == 0 and self.state.scores is not None:
             flagged = np.array([bool(self.state.score(i).flagged) for i in range(len(y))])
-            self.axes.plot(x[flagged], y[flagged], "o", ms=2.5, color=COLOURS[1])
+            axes.plot(x[flagged], y[flagged], "o", ms=2.5, color=COLOURS[1])
         text = f"{lane.name}\n{lane.low:.3g}-{lane.high:.3g}"
-        self.axes.annotate(
+        axes.annotate(
             text,
             (1.004, bottom + height / 2),
             xycoords="axes fraction",
@@ -135,13 +161,13 @@ class Strip:
             annotation_clip=False,
         )
 
-    def _draw_labels(self) -> None:
+    def _draw_labels(self, axes: Axes) -> None:
         """A tick of the label's colour below every labelled frame."""
         labels = np.array([-1 if (v := self.state.label(i)) is None else v
                            for i in range(len(self.state.frames))])  # fmt: skip
         for label in (0, 1):
             places = np.flatnonzero(labels == label)
-            self.axes.vlines(places, 0.01, 0.11, color=COLOURS[label], lw=1.5)
+            axes.vlines(places, 0.01, 0.11, color=COLOURS[label], lw=1.5)
 
     def _ticks(self) -> tuple[list[int], list[str]]:
         """Up to eight places with their times, or frame numbers where times are missing."""

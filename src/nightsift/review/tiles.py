@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.font_manager import findfont
+from PIL import Image, ImageDraw, ImageFont
 
 from nightsift.review.stretch import Grey
 
-Rgb = npt.NDArray[np.uint8]
+Rgba = npt.NDArray[np.uint8]
+_Packed = npt.NDArray[np.uint32]
 
 # Okabe & Ito's colours, as in the figures of a run.
 COLOURS: dict[int | None, str] = {1: "#D55E00", 0: "#009E73", None: "#6A6A6A"}
@@ -80,18 +84,20 @@ class Layout(NamedTuple):
 
 
 class Tile(NamedTuple):
-    """One tile to be drawn: its picture, and what its border tells."""
+    """One tile to be drawn: its picture, what its border tells, and the text above it."""
 
     picture: Grey | None
     label: int | None
     cursor: bool
     selected: bool
+    lines: Sequence[str]
+    ink: str
 
 
-def compose(layout: Layout, tiles: Sequence[Tile]) -> Rgb:
-    """The grid as an RGB picture, (height, width, 3)."""
-    grid = np.empty((layout.height, layout.width, 3), np.uint8)
-    grid[:] = rgb(BACKGROUND)
+def compose(layout: Layout, tiles: Sequence[Tile]) -> Rgba:
+    """The grid as an opaque picture, (height, width, 4), first row on top."""
+    # Four bytes at a time: filling a window takes one millisecond instead of ten.
+    grid = np.full((layout.height, layout.width), packed(BACKGROUND), np.uint32)
     for place, tile in enumerate(tiles):
         room, border = layout.picture(place), layout.border
         if tile.cursor:
@@ -101,17 +107,41 @@ def compose(layout: Layout, tiles: Sequence[Tile]) -> Rgb:
         if tile.picture is not None:
             height, width = tile.picture.shape
             x, y = room.x + (room.width - width) // 2, room.y + (room.height - height) // 2
-            grid[y : y + height, x : x + width] = tile.picture[..., None]
+            inside = grid[y : y + height, x : x + width].view(np.uint8).reshape(height, width, 4)
+            inside[..., :3] = tile.picture[..., None]
         if tile.selected:
-            inside = grid[room.y : room.y + room.height, room.x : room.x + room.width]
-            inside[:] = inside // 3 * 2 + np.array(rgb(SELECTED), np.uint8) // 3
-    return grid
+            rows = slice(room.y, room.y + room.height)
+            tinted = grid[rows].view(np.uint8).reshape(-1, layout.width, 4)
+            inside = tinted[:, room.x : room.x + room.width, :3]
+            inside[:] = inside // 3 * 2 + np.array(bytearray.fromhex(SELECTED[1:])) // 3
+    return _with_text(grid.view(np.uint8).reshape(layout.height, layout.width, 4), layout, tiles)
 
 
-def rgb(colour: str) -> tuple[int, int, int]:
-    """Red, green and blue, 0-255, of `#RRGGBB`."""
-    red, green, blue = bytes.fromhex(colour[1:])
-    return red, green, blue
+def _with_text(grid: Rgba, layout: Layout, tiles: Sequence[Tile]) -> Rgba:
+    """Write the lines with Pillow, which is twenty times faster at it than matplotlib."""
+    image = Image.fromarray(grid)
+    pen = ImageDraw.Draw(image)
+    step = layout.text // 2
+    font = _font(round(0.8 * step))
+    for place, tile in enumerate(tiles):
+        room = layout.picture(place)
+        for number, line in enumerate(tile.lines):
+            length = len(line)
+            while font.getlength(text := shortened(line, length)) > room.width and length > 1:
+                length -= 1
+            y = room.y - layout.border - layout.text + number * step
+            pen.text((room.x, y), text, fill=tile.ink, font=font)
+    return np.asarray(image)
+
+
+@cache
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    return ImageFont.truetype(findfont("DejaVu Sans"), size)
+
+
+def packed(colour: str) -> np.uint32:
+    """The four bytes red, green, blue and opaque of `#RRGGBB` as one number."""
+    return np.uint32(np.frombuffer(bytes.fromhex(f"{colour[1:]}FF"), np.uint32)[0])
 
 
 def shortened(text: str, length: int) -> str:
@@ -122,6 +152,6 @@ def shortened(text: str, length: int) -> str:
     return text[: max(0, length - 1 - tail)] + "…" + text[-tail:]
 
 
-def _fill(grid: Rgb, box: Box, margin: int, colour: str) -> None:
+def _fill(grid: _Packed, box: Box, margin: int, colour: str) -> None:
     top, left = max(0, box.y - margin), max(0, box.x - margin)
-    grid[top : box.y + box.height + margin, left : box.x + box.width + margin] = rgb(colour)
+    grid[top : box.y + box.height + margin, left : box.x + box.width + margin] = packed(colour)

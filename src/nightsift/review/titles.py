@@ -6,25 +6,29 @@ import math
 
 from nightsift.review.keys import COMMANDS
 from nightsift.review.state import LABEL_NAMES, ReviewState
-from nightsift.review.tiles import COLOURS, CONFLICT, TEXT, shortened
+from nightsift.review.tiles import COLOURS, CONFLICT, TEXT
 
 
-def frame_title(state: ReviewState, frame: int, length: int) -> tuple[str, str]:
-    """Two lines on a frame, each of at most `length` characters, and their colour."""
+def frame_title(state: ReviewState, frame: int) -> tuple[str, str]:
+    """Two lines on a frame: its name; its label, score, reason and note."""
     shot, entry = state.frames[frame], state.store.entry(state.path(frame))
     score, label = state.score(frame), state.label(frame)
-    words = [entry.label.strip() if label is None and entry.label.strip() else LABEL_NAMES[label]]
+    words = [LABEL_NAMES[label] if label is not None else entry.label.strip() or "unlabelled"]
     if not math.isnan(score.score):
         words.append(f"{score.score:.2f}")
     words += [text for text in (shot.error or score.reason, entry.notes) if text]
     conflict = state.store.conflict(shot.path)
     if conflict is not None:
-        words.insert(0, f"CONFLICT: you {conflict.label or 'nothing'}, the table")
-    second = " ".join(" ".join(words).split())
-    second = second if len(second) <= length else second[: length - 1] + "…"
-    return f"{shortened(shot.short_name, length)}\n{second}", (
-        CONFLICT if conflict is not None else TEXT if label is None else COLOURS[label]
-    )
+        words.insert(0, f"CONFLICT, you said {conflict.label or 'unlabelled'}, the table:")
+    return shot.short_name, " ".join(" ".join(words).split())
+
+
+def frame_ink(state: ReviewState, frame: int) -> str:
+    """The colour of a frame's title."""
+    if state.store.conflict(state.path(frame)) is not None:
+        return CONFLICT
+    label = state.label(frame)
+    return TEXT if label is None else COLOURS[label]
 
 
 def help_text() -> str:
