@@ -10,13 +10,14 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
-
-import pandas as pd
+from typing import TYPE_CHECKING, NamedTuple
 
 from nightsift.errors import NightsiftError
 from nightsift.fits.names import FileIndex
 from nightsift.fits.nights import natural_key, walk_files
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -87,6 +88,8 @@ def read_label_csv(path: Path) -> LabelTable:
         NightsiftError: it cannot be read, is empty, has a row with more or fewer cells than
             the heading, or lacks the column of files or of labels.
     """
+    import pandas as pd  # half a second that the review window does not need
+
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -171,7 +171,7 @@ def replay(decisions: Sequence[Decision], current: Entry | None) -> Outcome:
         elif labels and before.notes == after.notes:
             entry = after._replace(notes=now.notes)
         elif notes and before.label == after.label:
-            entry = after._replace(label=now.label)
+            entry = now._replace(notes=after.notes)
         else:
             refused.append(decision)
     if refused and _content(refused[0].before) == _content(refused[-1].after):

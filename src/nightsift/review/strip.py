@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 
 from nightsift.review.raster import Raster
 from nightsift.review.state import ReviewState
-from nightsift.review.tiles import BACKGROUND, COLOURS, CURSOR, SELECTED, TEXT
+from nightsift.review.tiles import COLOURS, CURSOR, SELECTED, TEXT
 
 Floats = npt.NDArray[np.float64]
 # Room for the times below the lanes, in heights of these.
@@ -102,7 +102,7 @@ class Strip:
         place, window = self.axes.bbox, self.axes.figure.bbox
         width, height = round(window.width), round(place.height + _BELOW * place.height)
         dpi = self.axes.figure.dpi
-        figure = Figure(figsize=(width / dpi, height / dpi), dpi=dpi, facecolor=BACKGROUND)
+        figure = Figure(figsize=(width / dpi, height / dpi), dpi=dpi, facecolor="none")
         canvas = FigureCanvasAgg(figure)
         share = place.height / height
         axes = figure.add_axes((place.x0 / width, 1 - share, place.width / width, share))

@@ -47,8 +47,8 @@ class LabelCsv:
         delimiter = find_delimiter(text)
         self._delimiter = delimiter or ","
         self._preamble, self.columns, self._records, self.names = self._split(text)
-        if delimiter is None:
-            self.columns = list(COLUMNS)
+        if delimiter is None:  # blank lines at most: begin anew
+            self._preamble, self.columns = "", list(COLUMNS)
         self._newline = _line_end(self._preamble) or "\n"
         self._places = self._find_places()
         # One row per name is the rule: lists for the exceptions only keep a million rows quick.

@@ -100,8 +100,8 @@ def compose(layout: Layout, tiles: Sequence[Tile]) -> Rgba:
     grid = np.full((layout.height, layout.width), packed(BACKGROUND), np.uint32)
     for place, tile in enumerate(tiles):
         room, border = layout.picture(place), layout.border
-        if tile.cursor:
-            _fill(grid, room, 2 * border, CURSOR)
+        if tile.cursor or tile.selected:
+            _fill(grid, room, 2 * border, CURSOR if tile.cursor else SELECTED)
         _fill(grid, room, border, COLOURS[tile.label])
         _fill(grid, room, 0, "#000000")
         if tile.picture is not None:
@@ -113,7 +113,7 @@ def compose(layout: Layout, tiles: Sequence[Tile]) -> Rgba:
             rows = slice(room.y, room.y + room.height)
             tinted = grid[rows].view(np.uint8).reshape(-1, layout.width, 4)
             inside = tinted[:, room.x : room.x + room.width, :3]
-            inside[:] = inside // 3 * 2 + np.array(bytearray.fromhex(SELECTED[1:])) // 3
+            inside[:] = inside // 4 * 3 + np.array(bytearray.fromhex(SELECTED[1:])) // 4
     return _with_text(grid.view(np.uint8).reshape(layout.height, layout.width, 4), layout, tiles)
 
 

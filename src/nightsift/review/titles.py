@@ -33,10 +33,10 @@ def frame_ink(state: ReviewState, frame: int) -> str:
 
 def help_text() -> str:
     """All keys in two columns."""
-    lines = [f"{command.keys[0]:>11}  {command.text:<34}" for command in COMMANDS]
-    lines.append(f"{'click':>11}  {'shift: range, ctrl: one more':<34}")
-    lines.append(f"{'drag':>11}  {'box on the grid, spell on the strip':<34}")
-    lines.append(f"{'double':>11}  {'one frame large; drag moves it':<34}")
+    lines = [f"{command.keys[0]:>12}  {command.text:<38}" for command in COMMANDS]
+    lines.append(f"{'click':>12}  {'shift: range, ctrl: one more':<38}")
+    lines.append(f"{'drag':>12}  {'box on the grid, spell on the strip':<38}")
+    lines.append(f"{'double':>12}  {'one frame large; drag moves it':<38}")
     half = -(-len(lines) // 2)
     lines += [""] * (2 * half - len(lines))
     return "\n".join(a + b for a, b in zip(lines[:half], lines[half:], strict=True))
