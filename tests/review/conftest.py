@@ -6,6 +6,7 @@ import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 from matplotlib.backend_bases import KeyEvent, MouseButton, MouseEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -13,6 +14,13 @@ from matplotlib.figure import Figure
 
 from nightsift.review.session import open_state, open_window
 from nightsift.review.view import ReviewWindow
+
+
+class Canvas(FigureCanvasAgg):
+    """Draws when asked to, as the canvases of window systems do."""
+
+    def draw_idle(self, *_args: object, **_keys: object) -> None:
+        pass
 
 
 class Hand:
@@ -63,6 +71,11 @@ class Hand:
         x, y = axes.transAxes.transform((0.5, 0.5))
         return float(x), float(y)
 
+    def look(self) -> np.ndarray:
+        """The window as it is drawn, (H, W, 4), first row on top."""
+        self.canvas.draw()
+        return np.asarray(self.canvas.buffer_rgba())
+
     def ready(self) -> None:
         """Wait for the pictures of the page."""
         paths = [self.state.path(frame) for frame in self.state.page_frames()]
@@ -87,7 +100,7 @@ def open_hand(tmp_path: Path) -> Iterator[OpenHand]:
     def open_(folder: Path, *, size: tuple[float, float] = (9, 7), **keys: object) -> Hand:
         state = open_state(folder, cache_dir=tmp_path / "cache", **keys)
         figure = Figure(figsize=size, dpi=100)
-        FigureCanvasAgg(figure)
+        Canvas(figure)
         hands.append(Hand(open_window(figure, state, tmp_path / "cache")))
         hands[-1].ready()
         return hands[-1]

@@ -49,7 +49,7 @@ def test_a_torn_line_costs_itself_only(tmp_path, caplog):
     [b"{}", b"[1]", b'[2,"a",null,null]', b'[1,"a",["x"],5]', b'[1,"a",[1,2,3],null]', b"\xff"],
 )
 def test_a_line_that_is_no_decision_is_refused(line):
-    with pytest.raises(ValueError, match=".*"):
+    with pytest.raises(ValueError, match=r"."):
         Decision.from_line(line)
 
 

@@ -14,10 +14,11 @@ from nightsift.review.table import LabelCsv
 
 HERE = Path("labels.csv")
 BAD = Entry("bad", "", "2025-01-01T00:00:00+00:00")
+HEAD = b"file,label,notes,timestamp\n"
 AWKWARD = {
     "plain": b"file,label,notes,timestamp\na.fits,bad,,\nb.fits,,,\n",
     "bom and crlf": b"\xef\xbb\xbffile,label,notes,timestamp\r\na.fits,bad,,\r\nb.fits,,,\r\n",
-    "quotes, commas, lines": b'file,label,notes,timestamp\n"a.fits",bad,"x, ""y""\n\nz",\nb.fits,,,\n',
+    "quotes, commas, lines": HEAD + b'"a.fits",bad,"x, ""y""\n\nz",\nb.fits,,,\n',
     "duplicate rows": b"file,label,notes,timestamp\na.fits,bad,1,\nb.fits,,,\na.fits,bad,2,\n",
     "upper case and others": b"FILE,Label,NOTES,Timestamp,Camera\na.fits,1,,,ccd\nb.fits,,,,\n",
     "semicolons": b"file;label;notes;timestamp\na.fits;bad;1,5;\nb.fits;;;\n",

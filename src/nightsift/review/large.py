@@ -94,9 +94,11 @@ class LargeView:
             return ""
         return f"x {column + 1}  y {row + 1}  {float(self.pixels[row, column]):.6g} ADU"
 
-    def measure(self, x: float, y: float) -> None:
-        """Draw the profile of the star near a pixel; an empty inset where there is none."""
-        self.star = None if self.pixels is None else star_profile(self.pixels, x, y)
+    def measure(self, place: tuple[float, float] | None) -> None:
+        """Draw the profile of the star near a pixel; no inset where there is none."""
+        self.star = None
+        if self.pixels is not None and place is not None:
+            self.star = star_profile(self.pixels, *place)
         self.inset.clear()
         self.inset.set_visible(self.star is not None)
         star = self.star

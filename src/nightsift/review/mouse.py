@@ -75,7 +75,7 @@ class Mouse:
             window.act(lambda: self._on_strip(start, event))
         elif window.is_large:
             if not self._dragging and start.inaxes is window.large.axes:
-                window.act(lambda: window.large.measure(start.xdata, start.ydata))
+                window.act(lambda: window.large.measure((start.xdata, start.ydata)))
         elif window.painter.on_grid(start) and window.blinking is None:
             window.act(lambda: self._on_tiles(start, event))
 

@@ -20,7 +20,7 @@ from nightsift.review.tiles import BACKGROUND, CONFLICT, TEXT, Box, Layout, Tile
 from nightsift.review.titles import frame_ink, frame_title, head_text, help_text
 
 # Sizes for a figure of 100 dots per inch.
-_HEAD, _FOOT, _STRIP, _SMALL_STRIP, _TILE_TEXT, _BORDER = 20, 24, 110, 56, 27, 3
+_HEAD, _FOOT, _STRIP, _SMALL_STRIP, _LINE, _BORDER = 20, 24, 110, 40, 13, 3
 _SMALL_WINDOW = 520
 
 
@@ -55,7 +55,7 @@ class Painter:
         self.figure = figure
         self.state = state
         self.pictures = pictures
-        self.layout = Layout(1, 1, 1, 1, 1, 1)
+        self.layout = Layout(1, 1, 1, 1, 0, 1, 1)
         figure.set_facecolor(BACKGROUND)
         self.grid = figure.add_axes((0, 0, 1, 1), label="grid")
         self.grid.set_axis_off()
@@ -96,8 +96,10 @@ class Painter:
             places.append((axes, (x, 3 * unit, 58 * unit, foot - 4 * unit)))
         for axes, (x, y, w, h) in places:
             axes.set_position((x / width, y / height, w / width, h / height))
-        text, border = round(_TILE_TEXT * unit), max(1, round(_BORDER * unit))
-        self.layout = Layout(width, grid, self.state.rows, self.state.cols, text, border)
+        line, tile = round(_LINE * unit), grid // self.state.rows
+        lines = sum(tile > share * line for share in (4, 6))
+        border = max(1, round((_BORDER if tile > 6 * line else 1) * unit))
+        self.layout = Layout(width, grid, self.state.rows, self.state.cols, lines, line, border)
         self.grid.set(xlim=(0, width), ylim=(grid, 0))
         self._image.x, self._image.y = 0, bottom
         self._help.set_fontsize(8 if height > _SMALL_WINDOW * unit else 6)
@@ -111,7 +113,7 @@ class Painter:
         self.large.inset.set_visible(large and self.large.star is not None)
         if scene.blink is not None:
             shown, frames = scene.blink
-            whole = self.layout._replace(rows=1, cols=1)
+            whole = self.layout._replace(rows=1, cols=1, lines=2)
             self._draw_tiles([shown], whole, self.pictures.common_limits(frames))
         elif not large:
             self._draw_tiles(state.page_frames(), self.layout)
@@ -146,8 +148,7 @@ class Painter:
 
     def _draw_strip(self) -> None:
         state, seen = self.state, self.pictures.thumbnails.seen
-        labels = tuple(state.label(frame) for frame in range(len(state.frames)))
-        drawn = (labels, self.pictures.fingerprint(()), tuple(self.figure.bbox.size))
+        drawn = (self.pictures.fingerprint(()), tuple(self.figure.bbox.size))
         if drawn != self._strip_drawn:
             levels = [
                 seen[frame.path].background_adu if frame.path in seen else math.nan

@@ -55,7 +55,7 @@ def star_profile(pixels: npt.NDArray[Any], x: float, y: float) -> Profile | None
     noise = 1.4826 * float(np.median(np.abs(light)))
     rows, cols = np.indices(box.shape)
     near = np.hypot(cols + left - x, rows + top - y) < _BOX / 2
-    peak = float(light[near].max())
+    peak = float(light[near].max(initial=0.0))
     if peak <= 5 * noise:
         return None
     # Neighbours in a crowded field: only what hangs together with the peak is the star.
@@ -69,7 +69,7 @@ def star_profile(pixels: npt.NDArray[Any], x: float, y: float) -> Profile | None
     return Profile(float(cx) + left, float(cy) + top, radius, value, fwhm, peak, background)
 
 
-def brightest_star(pixels: npt.NDArray[Any]) -> tuple[float, float] | None:
+def bright_star(pixels: npt.NDArray[Any]) -> tuple[float, float] | None:
     """Column and row from 0, px, of a bright star: not among the very brightest, nor at the rim."""
     blocks = block_average(pixels, _SEARCH_SIDE)
     sky = sep.Background(blocks)

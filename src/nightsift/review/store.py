@@ -13,7 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from filelock import Timeout
 
@@ -101,6 +101,8 @@ class LabelStore:
             self._secure(decisions)
             self._unseen += decisions
             self._entries.update((decision.name, decision.after) for decision in decisions)
+            for decision in decisions:
+                self._conflicts.pop(decision.name, None)
             self._start()
         return before
 
@@ -184,7 +186,11 @@ class LabelStore:
 
 
 def _match(cells: Sequence[str], files: Sequence[Path], csv: Path) -> dict[Path, list[str]]:
-    """The cells that mean each file, as training finds them; else the cell of its next row."""
+    """The cells that mean each file; else the cell of its next row.
+
+    As training finds them, but stricter: of the cells that mean a file only the surest count,
+    and one with another folder in it never does. A row of another night would be overwritten.
+    """
     index = FileIndex(files)
     known = {name for path in files for name in (path.name, path.resolve().name)}
     known |= {Path(name).stem for name in known}
@@ -192,11 +198,28 @@ def _match(cells: Sequence[str], files: Sequence[Path], csv: Path) -> dict[Path,
     likely = {cell for cell in cells if cell.replace("\\", "/").rpartition("/")[2] in known}
     beside = {cell: index.find(cell, csv, elsewhere=False) for cell in sorted(likely)}
     elsewhere = not any(beside.values())
-    found: dict[Path, list[str]] = {}
+    found: dict[Path, dict[int, list[str]]] = {}
     for cell in beside:
         for path in index.find(cell, csv, elsewhere=elsewhere):
-            found.setdefault(path, []).append(cell)
-    return {path: found.get(path) or [_cell(path, csv)] for path in files}
+            if rank := _rank(cell, path, csv):
+                found.setdefault(path, {}).setdefault(rank, []).append(cell)
+    surest = {path: ranks[min(ranks)] for path, ranks in found.items()}
+    return {path: surest.get(path) or [_cell(path, csv)] for path in files}
+
+
+def _rank(cell: str, path: Path, csv: Path) -> int:
+    """1 a path to the file, 2 a file of its name in a folder of its folder's name, 3 its name."""
+    written = PurePosixPath(cell.replace("\\", "/"))
+    here, place = path.absolute(), Path(os.path.normpath(csv.parent / written))
+    names = {here.name, path.resolve().name}
+    if place.name in names | {Path(name).stem for name in names} and place.parent in (
+        here.parent,
+        here.parent.resolve(),
+    ):
+        return 1
+    if len(written.parts) == 1:
+        return 3
+    return 2 if written.parent.name == here.parent.name else 0
 
 
 def _cell(path: Path, csv: Path) -> str:

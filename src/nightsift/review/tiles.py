@@ -48,7 +48,8 @@ class Layout(NamedTuple):
         height: of the grid, px.
         rows: number of rows.
         cols: number of columns.
-        text: height of the text of a tile, px.
+        lines: of text on a tile.
+        text: height of a line, px.
         border: width of the border, px.
     """
 
@@ -56,6 +57,7 @@ class Layout(NamedTuple):
     height: int
     rows: int
     cols: int
+    lines: int
     text: int
     border: int
 
@@ -69,8 +71,9 @@ class Layout(NamedTuple):
     def picture(self, place: int) -> Box:
         """The room for the picture inside the tile at a place."""
         tile, gap = self.tile(place), 2 * self.border + 1
-        width, height = tile.width - 2 * gap, tile.height - 2 * gap - self.text
-        return Box(tile.x + gap, tile.y + gap + self.text, max(1, width), max(1, height))
+        text = self.lines * self.text
+        width, height = tile.width - 2 * gap, tile.height - 2 * gap - text
+        return Box(tile.x + gap, tile.y + gap + text, max(1, width), max(1, height))
 
     def place_at(self, x: float, y: float) -> int | None:
         """The place that holds a point."""
@@ -121,15 +124,14 @@ def _with_text(grid: Rgba, layout: Layout, tiles: Sequence[Tile]) -> Rgba:
     """Write the lines with Pillow, which is twenty times faster at it than matplotlib."""
     image = Image.fromarray(grid)
     pen = ImageDraw.Draw(image)
-    step = layout.text // 2
-    font = _font(round(0.8 * step))
+    font = _font(round(0.8 * layout.text))
     for place, tile in enumerate(tiles):
         room = layout.picture(place)
-        for number, line in enumerate(tile.lines):
+        for number, line in enumerate(tile.lines[: layout.lines]):
             length = len(line)
             while font.getlength(text := shortened(line, length)) > room.width and length > 1:
                 length -= 1
-            y = room.y - layout.border - layout.text + number * step
+            y = room.y - layout.border - (layout.lines - number) * layout.text
             pen.text((room.x, y), text, fill=tile.ink, font=font)
     return np.asarray(image)
 

@@ -17,7 +17,7 @@ from nightsift.review.large import LargeView
 from nightsift.review.mouse import Mouse
 from nightsift.review.paint import Painter, Scene
 from nightsift.review.pictures import Pictures
-from nightsift.review.stars import brightest_star
+from nightsift.review.stars import bright_star
 from nightsift.review.state import ReviewState
 from nightsift.review.thumbnails import ThumbnailCache
 from nightsift.review.tiles import TEXT
@@ -215,8 +215,7 @@ class ReviewWindow:
         thumbnails.want([path])
         thumbnails.wait([path], timeout_s=10)
         self.large.show(pixels, self.pictures.limits(path), keep_place=keep_place)
-        place = brightest_star(pixels)
-        self.large.measure(*(place or (-100.0, -100.0)))
+        self.large.measure(bright_star(pixels))
 
     def _end_entry(self) -> None:
         self.entry = None
