@@ -100,8 +100,7 @@ def _toolkit() -> str:
 def _has_display() -> bool:
     if sys.platform in ("win32", "darwin"):
         return True
-    offscreen = os.environ.get("QT_QPA_PLATFORM") == "offscreen"
-    return offscreen or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def _need(module: str, extra: str) -> None:

@@ -47,7 +47,7 @@ def to_grey(values: npt.NDArray[Any], limits: Limits) -> Grey:
     span = max(limits.high - limits.low, 1e-6)
     scaled = np.clip((values.astype(np.float32) - np.float32(limits.low)) / span, 0, 1)
     stretched = np.arcsinh(scaled / _SOFTENING) * (255 / np.arcsinh(1 / _SOFTENING))
-    grey: Grey = stretched.astype(np.uint8)[::-1]
+    grey: Grey = (stretched + 0.5).astype(np.uint8)[::-1]
     return grey
 
 
