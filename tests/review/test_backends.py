@@ -135,6 +135,7 @@ def test_a_browser_labels_a_frame(served, fresh, tmp_path):
         table, deadline = fresh / "labels.csv", time.monotonic() + 10
         while not table.exists() and time.monotonic() < deadline:
             time.sleep(0.05)
+        time.sleep(1)  # the label comes first, its colour after it
         page.screenshot(tmp_path / "browser.png")
         assert "f5.fits,bad" in table.read_text()
         assert (tmp_path / "browser.png").stat().st_size > 20_000

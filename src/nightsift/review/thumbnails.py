@@ -209,7 +209,7 @@ def _save(place: Path, thumbnail: Thumbnail) -> None:
 
 def _load(place: Path) -> Thumbnail | None:
     try:
-        with np.load(place, allow_pickle=False) as content:
+        with place.open("rb") as stream, np.load(stream, allow_pickle=False) as content:
             background, noise, low, high = content["facts"].tolist()
             return Thumbnail(content["values"], background, noise, low, high)
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
