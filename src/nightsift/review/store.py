@@ -192,10 +192,16 @@ def _match(cells: Sequence[str], files: Sequence[Path], csv: Path) -> dict[Path,
     and one with another folder in it never does. A row of another night would be overwritten.
     """
     index = FileIndex(files)
-    known = {name for path in files for name in (path.name, path.resolve().name)}
-    known |= {Path(name).stem for name in known}
+    names = {name for path in files for name in (path.name, path.resolve().name)}
+    names |= {Path(name).stem for name in names}
+    folders = {path.absolute().parent.name for path in files} | {"", ".", ".."}
+    folders |= {path.resolve().parent.name for path in files}
     # A table may hold a million rows of other nights: only likely ones are looked at closely.
-    likely = {cell for cell in cells if cell.replace("\\", "/").rpartition("/")[2] in known}
+    likely = set()
+    for cell in cells:
+        *parents, name = cell.replace("\\", "/").rsplit("/", 2)
+        if name in names and (not parents or parents[-1] in folders):
+            likely.add(cell)
     beside = {cell: index.find(cell, csv, elsewhere=False) for cell in sorted(likely)}
     elsewhere = not any(beside.values())
     found: dict[Path, dict[int, list[str]]] = {}
