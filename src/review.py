@@ -1,6 +1,6 @@
-"""`python -m review`: the name is kept for a task that this version does not have yet."""
+"""`python -m review`."""
 
-from nightsift.cli import start
+from nightsift.tasks.review import main
 
 if __name__ == "__main__":
-    start("review")
+    main()

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from nightsift.config import CHECKOUT, SCHEMAS, conf_dir, register_schemas
 
 SRC = Path(__file__).parents[1] / "src" / "nightsift"
-TASKS = ("train", "evaluate", "predict", "simulate", "heuristics")
+TASKS = ("train", "evaluate", "predict", "heuristics", "review", "simulate")
 CHOICES = sorted(
     (path.parent.relative_to(CHECKOUT).as_posix(), path.stem)
     for path in CHECKOUT.rglob("*.yaml")

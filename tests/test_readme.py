@@ -20,12 +20,15 @@ TEMPLATES = {
     "train": "data.seq_dirs=[{}]",
     "evaluate": "ckpt={}",
     "predict": "folder={}",
+    "review": "folder={}",
     "simulate": "out={}",
     "heuristics": "folder={}",
 }
 COMMANDS = sorted(
     set(
-        re.findall(r"^python -m ((?:train|evaluate|predict|simulate|heuristics) .*)$", README, re.M)
+        re.findall(
+            r"^python -m ((?:train|evaluate|predict|heuristics|review|simulate) .*)$", README, re.M
+        )
     )
 )
 

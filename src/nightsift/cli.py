@@ -10,10 +10,9 @@ TASKS = {
     "evaluate": "measure weights on labelled nights, or score unlabelled ones",
     "predict": "score a folder of frames without labels",
     "heuristics": "measure a night without weights: rank the likely bad frames, with reasons",
+    "review": "look at frames and label them, in a window or a browser",
     "simulate": "write nights with known truth, synthetic or from your own frames",
 }
-# Names that the interface keeps for tasks which this version does not have yet.
-RESERVED = ("review",)
 
 
 def main() -> None:
@@ -27,7 +26,7 @@ def start(name: str) -> None:
     """Start the task called `name`, or say which tasks there are.
 
     Raises:
-        SystemExit: status 2 for a name that is no task of this version.
+        SystemExit: status 2 for a name that is no task.
     """
     if name in TASKS:
         importlib.import_module(f"nightsift.tasks.{name}").main()
@@ -36,6 +35,7 @@ def start(name: str) -> None:
     for task, purpose in TASKS.items():
         print(f"  {task:<10} {purpose}")
     if name not in ("-h", "--help"):
-        why = "this version has no such task yet" if name in RESERVED else "no such task"
-        print(f"nightsift: {why}: {name}; expected one of {', '.join(TASKS)}", file=sys.stderr)
+        print(
+            f"nightsift: no such task: {name}; expected one of {', '.join(TASKS)}", file=sys.stderr
+        )
         raise SystemExit(2)

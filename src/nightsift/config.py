@@ -294,12 +294,33 @@ class SimulateConfig:
     simulate: Any = MISSING
 
 
+@dataclass
+class ReviewConfig:
+    """Top level of `review`."""
+
+    folder: str = MISSING
+    csv: str = MISSING
+    scores: str = MISSING
+    filter: str = MISSING
+    order: str = MISSING
+    rows: int = MISSING
+    cols: int = MISSING
+    backend: str = MISSING
+    port: int = MISSING
+    width: float = MISSING
+    height: float = MISSING
+    max_gap_h: float = MISSING
+    cache_dir: str = MISSING
+    run_dir: str = MISSING
+
+
 SCHEMAS: dict[tuple[str | None, str], type] = {
     (None, "train_schema"): TrainConfig,
     (None, "evaluate_schema"): EvaluateConfig,
     (None, "predict_schema"): PredictConfig,
     (None, "simulate_schema"): SimulateConfig,
     (None, "heuristics_schema"): HeuristicsConfig,
+    (None, "review_schema"): ReviewConfig,
     ("data", "nights_schema"): DataSchema,
     ("data", "sources_schema"): SourcesSchema,
     ("data/transform", "published_schema"): TransformSchema,

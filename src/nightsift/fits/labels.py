@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
-
-import pandas as pd
+from typing import TYPE_CHECKING, NamedTuple
 
 from nightsift.errors import NightsiftError
 from nightsift.fits.names import FileIndex
 from nightsift.fits.nights import natural_key, walk_files
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 log = logging.getLogger(__name__)
 
@@ -85,23 +88,52 @@ def read_label_csv(path: Path) -> LabelTable:
         NightsiftError: it cannot be read, is empty, has a row with more or fewer cells than
             the heading, or lacks the column of files or of labels.
     """
+    import pandas as pd  # half a second that the review window does not need
+
     try:
         content = path.read_bytes()
     except OSError as error:
         raise NightsiftError(f"{path}: cannot read the label table: {error.strerror}") from error
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = content.decode("latin-1")
-    heading = next((line for line in text.splitlines() if line.strip()), None)
-    if heading is None:
+    text, _ = decode_table(content)
+    delimiter = find_delimiter(text)
+    if delimiter is None:
         raise NightsiftError(f"{path}: the label table is empty; expected a line of column names")
-    columns, *rows = _cells(path, text, max(",;\t", key=heading.count))
+    columns, *rows = _cells(path, text, delimiter)
     if len(set(columns)) < len(columns):
         raise NightsiftError(f"{path}: two columns have the same name: {', '.join(columns)}")
     frame = pd.DataFrame(rows, columns=columns, dtype=str)
-    return LabelTable(
-        path, frame, _column(path, columns, FILE_COLUMNS), _column(path, columns, LABEL_COLUMNS)
+    file_column = find_column(path, columns, FILE_COLUMNS)
+    return LabelTable(path, frame, file_column, find_column(path, columns, LABEL_COLUMNS))
+
+
+def decode_table(content: bytes) -> tuple[str, str]:
+    """The text of a table and the encoding that turns it back into the same bytes."""
+    encoding = "utf-8-sig" if content.startswith(codecs.BOM_UTF8) else "utf-8"
+    try:
+        return content.decode(encoding), encoding
+    except UnicodeDecodeError:
+        return content.decode("latin-1"), "latin-1"
+
+
+def find_delimiter(text: str) -> str | None:
+    """Comma, semicolon or tab, whichever the heading has most of; None without a heading."""
+    heading = re.search(r"[^\r\n]*[^\s\ufeff][^\r\n]*", text)
+    return None if heading is None else max(",;\t", key=heading[0].count)
+
+
+def find_column(path: Path, columns: Sequence[str], known: Sequence[str]) -> str:
+    """The column that has one of the `known` names in any case, the earlier name first.
+
+    Raises:
+        NightsiftError: there is none.
+    """
+    by_name = {column.strip().casefold(): column for column in reversed(columns)}
+    for name in known:
+        if name in by_name:
+            return by_name[name]
+    raise NightsiftError(
+        f"{path}: expected a column named {', '.join(known[:-1])} or {known[-1]}, "
+        f"found {', '.join(columns)}"
     )
 
 
@@ -176,14 +208,3 @@ def _cells(path: Path, text: str, delimiter: str) -> list[list[str]]:
     except csv.Error as error:
         raise NightsiftError(f"{path}, line {reader.line_num}: {error}") from error
     return rows
-
-
-def _column(path: Path, columns: Sequence[str], known: Sequence[str]) -> str:
-    by_name = {column.strip().casefold(): column for column in reversed(columns)}
-    for name in known:
-        if name in by_name:
-            return by_name[name]
-    raise NightsiftError(
-        f"{path}: expected a column named {', '.join(known[:-1])} or {known[-1]}, "
-        f"found {', '.join(columns)}"
-    )

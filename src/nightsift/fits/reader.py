@@ -11,7 +11,7 @@ import stat
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +22,7 @@ from nightsift.fits.hdus import BLOCK, Hdu, Value, axes, walk_hdus
 from nightsift.fits.header import FrameInfo, parse_header
 
 Pixels = npt.NDArray[Any]
+_T = TypeVar("_T")
 
 _IMAGE_SUFFIXES = (".fits", ".fit", ".fts")
 PACKED_SUFFIXES = (".gz", ".bz2", ".fz")
@@ -78,6 +79,20 @@ def read_frame(path: Path) -> Frame:
     Raises:
         UnreadableFrame: there is no such image, whatever the cause.
     """
+    return _opened(path, _read)
+
+
+def read_info(path: Path) -> FrameInfo:
+    """The header facts of `read_frame` without reading the pixels.
+
+    Raises:
+        UnreadableFrame: there is no 2-D image; damaged pixels stay unnoticed.
+    """
+    return _opened(path, lambda stream, capacity: _info(*_find_image(stream, capacity)))
+
+
+def _opened(path: Path, use: Callable[[BinaryIO, int], _T]) -> _T:
+    """Give the unpacked stream and the bytes that it can hold at most to `use`."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise UnreadableFrame("a folder, not a file" if path.is_dir() else "not a file")
@@ -85,9 +100,9 @@ def read_frame(path: Path) -> Frame:
             opener = _OPENERS.get(plain.read(2))
             plain.seek(0)
             if opener is None:
-                return _read(plain, path.stat().st_size)
+                return use(plain, path.stat().st_size)
             with opener(plain) as stream:
-                return _read(stream, path.stat().st_size * _MAX_PACKING)
+                return use(stream, path.stat().st_size * _MAX_PACKING)
     except UnreadableFrame:
         raise
     except (EOFError, zlib.error) as error:
@@ -102,7 +117,19 @@ def read_frame(path: Path) -> Frame:
 
 
 def _read(stream: BinaryIO, capacity: int) -> Frame:
-    """Find and read the image in a stream that can hold at most `capacity` bytes."""
+    hdu, facts = _find_image(stream, capacity)
+    raw = _read_tiles(stream, hdu) if hdu.is_compressed_image else None
+    raw = _read_plane(stream, hdu, capacity) if raw is None else raw
+    return Frame(_physical(raw, hdu.header), _info(hdu, facts))
+
+
+def _info(hdu: Hdu, facts: dict[str, Value]) -> FrameInfo:
+    height, width = _image_shape(hdu)[-2:]
+    return parse_header(facts, (height, width))
+
+
+def _find_image(stream: BinaryIO, capacity: int) -> tuple[Hdu, dict[str, Value]]:
+    """The first usable image in a stream that can hold at most `capacity` bytes, and facts."""
     primary: dict[str, Value] | None = None
     reason = "no 2-D image"
     for hdu in walk_hdus(stream):
@@ -117,11 +144,7 @@ def _read(stream: BinaryIO, capacity: int) -> Frame:
             side = f"{MIN_SIDE}x{MIN_SIDE}"
             reason = f"image of {shape[-2]}x{shape[-1]} px, at least {side} is needed"
         else:
-            raw = _read_tiles(stream, hdu) if hdu.is_compressed_image else None
-            raw = _read_plane(stream, hdu, capacity) if raw is None else raw
-            facts = {**primary, **{k: v for k, v in hdu.header.items() if v not in (None, "")}}
-            pixels = _physical(raw, hdu.header)
-            return Frame(pixels, parse_header(facts, (pixels.shape[0], pixels.shape[1])))
+            return hdu, {**primary, **{k: v for k, v in hdu.header.items() if v not in (None, "")}}
         if hdu.offset + hdu.size > capacity:
             raise UnreadableFrame("truncated: the file ends before the data that it announces")
     raise UnreadableFrame(reason)

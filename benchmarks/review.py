@@ -1,0 +1,159 @@
+"""How long a person waits for the review window, and how much memory it takes.
+
+    python benchmarks/review.py night FOLDER [--frames 500] [--side 4096]
+    python benchmarks/review.py open FOLDER [--rows 3]
+    python benchmarks/review.py table [--rows 1000000]
+
+`night` writes a night of large frames (17 GB as it stands). `open` starts a fresh process on it
+with an empty cache and the files dropped from the memory of the system, so that they come from
+the disk; it counts from the start of the process, imports included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+from matplotlib.backend_bases import KeyEvent
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from nightsift.review.session import open_state, open_window
+from nightsift.review.store import LabelStore
+
+# When the process that opens a night was started, seconds since the epoch.
+STARTED = float(os.environ.get("REVIEW_STARTED", time.time()))
+
+
+class Canvas(FigureCanvasAgg):
+    """Draws when asked to, as the canvases of window systems do."""
+
+    def draw_idle(self, *_args: object, **_keys: object) -> None:
+        """Wait for `draw`."""
+
+
+def write_night(folder: Path, frames: int, side: int) -> None:
+    """Frames of noise and stars, shifted against each other, one a minute."""
+    folder.mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    image = rng.normal(1000, 30, (side, side))
+    for y, x in rng.integers(10, side - 10, (side, 2)):
+        image[y - 2 : y + 3, x - 2 : x + 3] += 3000
+    pixels = image.astype(np.uint16)
+    for number in range(frames):
+        time_ = datetime(2025, 1, 1) + timedelta(minutes=number)
+        header = fits.Header({"DATE-OBS": time_.isoformat(), "EXPTIME": 50.0})
+        shifted = np.roll(pixels, number * side, axis=1)
+        fits.writeto(folder / f"frame{number:04}.fits", shifted, header)
+
+
+def forget(folder: Path) -> None:
+    """Ask the system to drop the files from its memory."""
+    os.sync()
+    for path in folder.glob("*.fits"):
+        handle = os.open(path, os.O_RDONLY)
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(handle)
+
+
+def open_once(folder: Path, cache: Path, rows: int) -> None:
+    """Open, draw the first page, make all pictures, turn pages, label."""
+    state = open_state(folder, cache / "labels.csv", cache_dir=cache, rows=rows, cols=rows)
+    listed = time.time() - STARTED
+    figure = Figure(figsize=(12, 8), dpi=100)
+    canvas = Canvas(figure)
+    window = open_window(figure, state, cache)
+    thumbnails = window.pictures.thumbnails
+    thumbnails.wait([state.path(frame) for frame in state.page_frames()], 600)
+    window.tick()
+    canvas.draw()
+    first = time.time() - STARTED
+    while len(thumbnails.seen) < len(state.frames):
+        time.sleep(0.05)
+    whole = time.time() - STARTED
+    print(f"  {listed:.2f} s headers read, {first:.2f} s first page, {whole:.1f} s all pictures")
+    turns = [press(canvas, key) for key in ("pagedown",) * 12 + ("pageup",) * 12]
+    labels = [press(canvas, key) for key in ("b", "right") * 20]
+    window.close()
+    for name, times in (("turn a page", turns), ("label or step", labels)):
+        print(f"  {name}: median {np.median(times) * 1e3:.0f} ms, worst {max(times) * 1e3:.0f} ms")
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"  peak memory {peak:.0f} MB")
+
+
+def press(canvas: FigureCanvasAgg, key: str) -> float:
+    """Seconds from a key to the drawn window."""
+    start = time.perf_counter()
+    canvas.callbacks.process("key_press_event", KeyEvent("key_press_event", canvas, key))
+    canvas.draw()
+    return time.perf_counter() - start
+
+
+def open_table(rows: int) -> None:
+    """Open a table of many rows of other nights, and label frames of one."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        table = folder / "labels.csv"
+        with table.open("w") as stream:
+            stream.write("file,label,notes,timestamp\n")
+            stream.writelines(
+                f'night{i // 1000}/f{i % 1000}.fits,{"bad" if i % 9 == 0 else ""},"a, note",\n'
+                for i in range(rows)
+            )
+        files = [folder / "night7" / f"f{i}.fits" for i in range(500)]
+        start = time.perf_counter()
+        store = LabelStore(table, files, fallback_dir=folder / "x")
+        print(f"  {rows} rows open in {time.perf_counter() - start:.2f} s")
+        times = []
+        for path in files[:50]:
+            start = time.perf_counter()
+            store.decide({path: store.judged(path, 1)})
+            times.append(time.perf_counter() - start)
+            store.poll()
+            time.sleep(0.05)
+        start = time.perf_counter()
+        assert store.close()
+        print(f"  decide: median {np.median(times) * 1e3:.1f} ms, worst {max(times) * 1e3:.1f} ms")
+        print(f"  closing took {time.perf_counter() - start:.2f} s")
+
+
+def main() -> None:
+    """The command line in the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["night", "open", "once", "table"])
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--frames", type=int, default=500)
+    parser.add_argument("--side", type=int, default=4096)
+    parser.add_argument("--rows", type=int)
+    parser.add_argument("--cache", type=Path)
+    options = parser.parse_args()
+    if options.what == "night":
+        write_night(options.folder, options.frames, options.side)
+    elif options.what == "once":
+        open_once(options.folder, options.cache, options.rows or 3)
+    elif options.what == "table":
+        open_table(options.rows or 1_000_000)
+    else:
+        with tempfile.TemporaryDirectory() as cache:
+            for case in ("from the disk, no cache", "again, with the cache"):
+                forget(options.folder)
+                print(case)
+                command = [sys.executable, __file__, "once", str(options.folder)]
+                command += ["--cache", cache, "--rows", str(options.rows or 3)]
+                start = time.perf_counter()
+                started = {"REVIEW_STARTED": str(time.time())}
+                subprocess.run(command, check=True, env={**os.environ, **started})
+                print(f"  {time.perf_counter() - start:.1f} s from start to end of the process")
+
+
+if __name__ == "__main__":
+    main()

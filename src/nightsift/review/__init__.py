@@ -1,0 +1,1 @@
+"""The review window: a person looks at frames, decides with one key, and is believed."""
