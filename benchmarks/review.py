@@ -20,25 +20,16 @@ import tempfile
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
-from matplotlib.backend_bases import KeyEvent
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
-from nightsift.review.session import open_state, open_window
+from nightsift.review.session import open_state, start_thumbnails
 from nightsift.review.store import LabelStore
 
 # When the process that opens a night was started, seconds since the epoch.
 STARTED = float(os.environ.get("REVIEW_STARTED", time.time()))
-
-
-class Canvas(FigureCanvasAgg):
-    """Draws when asked to, as the canvases of window systems do."""
-
-    def draw_idle(self, *_args: object, **_keys: object) -> None:
-        """Wait for `draw`."""
 
 
 def write_night(folder: Path, frames: int, side: int) -> None:
@@ -69,10 +60,16 @@ def open_once(folder: Path, cache: Path, rows: int) -> None:
     """Open, draw the first page, make all pictures, turn pages, label."""
     state = open_state(folder, cache / "labels.csv", cache_dir=cache, rows=rows, cols=rows)
     listed = time.time() - STARTED
-    figure = Figure(figsize=(12, 8), dpi=100)
-    canvas = Canvas(figure)
-    window = open_window(figure, state, cache)
-    thumbnails = window.pictures.thumbnails
+    thumbnails = start_thumbnails(state, cache)
+    # As the task does it: the window is imported while threads read the first frames.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    from nightsift.review.view import ReviewWindow
+
+    FigureCanvasAgg.draw_idle = lambda self: None  # drawn when asked to, as in a window system
+    canvas = FigureCanvasAgg(Figure(figsize=(12, 8), dpi=100))
+    window = ReviewWindow(canvas.figure, state, thumbnails)
     thumbnails.wait([state.path(frame) for frame in state.page_frames()], 600)
     window.tick()
     canvas.draw()
@@ -90,8 +87,10 @@ def open_once(folder: Path, cache: Path, rows: int) -> None:
     print(f"  peak memory {peak:.0f} MB")
 
 
-def press(canvas: FigureCanvasAgg, key: str) -> float:
+def press(canvas: Any, key: str) -> float:
     """Seconds from a key to the drawn window."""
+    from matplotlib.backend_bases import KeyEvent
+
     start = time.perf_counter()
     canvas.callbacks.process("key_press_event", KeyEvent("key_press_event", canvas, key))
     canvas.draw()

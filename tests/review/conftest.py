@@ -12,7 +12,7 @@ from matplotlib.backend_bases import KeyEvent, MouseButton, MouseEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from nightsift.review.session import open_state, open_window
+from nightsift.review.session import open_state, start_thumbnails
 from nightsift.review.view import ReviewWindow
 
 
@@ -101,7 +101,7 @@ def open_hand(tmp_path: Path) -> Iterator[OpenHand]:
         state = open_state(folder, cache_dir=tmp_path / "cache", **keys)
         figure = Figure(figsize=size, dpi=100)
         Canvas(figure)
-        hands.append(Hand(open_window(figure, state, tmp_path / "cache")))
+        hands.append(Hand(ReviewWindow(figure, state, start_thumbnails(state, tmp_path / "cache"))))
         hands[-1].ready()
         return hands[-1]
 

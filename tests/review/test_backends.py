@@ -30,12 +30,13 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 
 from nightsift.review.backend import open_figure, run_until_closed, use_backend
-from nightsift.review.session import open_state, open_window
+from nightsift.review.session import open_state, start_thumbnails
+from nightsift.review.view import ReviewWindow
 
 night, cache, picture = map(Path, sys.argv[1:])
 state = open_state(night, cache_dir=cache)
 name = use_backend("gui")
-window = open_window(open_figure(8, 6), state, cache)
+window = ReviewWindow(open_figure(8, 6), state, start_thumbnails(state, cache))
 steps = []
 
 def act():

@@ -1,10 +1,8 @@
-"""From a folder to a window: frames, labels, scores and pictures brought together."""
+"""From a folder to what a window shows: frames, labels, scores and pictures; no drawing."""
 
 from __future__ import annotations
 
 from pathlib import Path
-
-from matplotlib.figure import Figure
 
 from nightsift.errors import NightsiftError
 from nightsift.fits.labels import find_label_csvs
@@ -12,7 +10,6 @@ from nightsift.review.frames import read_frames, read_scores
 from nightsift.review.state import ReviewState
 from nightsift.review.store import LabelStore
 from nightsift.review.thumbnails import ThumbnailCache
-from nightsift.review.view import ReviewWindow
 
 # A page of few tiles has room for larger pictures, px.
 _SIDE, _LARGE_SIDE = 320, 800
@@ -58,16 +55,17 @@ def open_state(
         raise
 
 
-def open_window(figure: Figure, state: ReviewState, cache_dir: Path) -> ReviewWindow:
-    """Draw a night on an empty figure.
+def start_thumbnails(state: ReviewState, cache_dir: Path) -> ThumbnailCache:
+    """Begin with the pictures of the first page; the window may take its time to be imported.
 
     Args:
-        figure: of any matplotlib backend.
-        state: what to show.
+        state: which frames are on the page, and how many.
         cache_dir: root of all caches.
     """
     side = _SIDE if max(state.rows, state.cols) > 2 else _LARGE_SIDE
-    return ReviewWindow(figure, state, ThumbnailCache(cache_dir, side=side))
+    thumbnails = ThumbnailCache(cache_dir, side=side)
+    thumbnails.want([state.path(frame) for frame in state.page_frames()])
+    return thumbnails
 
 
 def default_csv(folder: Path) -> Path:

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import sep
-from scipy import ndimage
 
 from nightsift.review.thumbnails import block_average
 
@@ -46,6 +45,8 @@ def star_profile(pixels: npt.NDArray[Any], x: float, y: float) -> Profile | None
         x: column from 0, px.
         y: row from 0, px.
     """
+    from scipy import ndimage  # a third of a second that the first page does not wait for
+
     left, top = (max(0, round(c) - _BOX) for c in (x, y))
     box = pixels[top : round(y) + _BOX + 1, left : round(x) + _BOX + 1].astype(np.float64)
     if min(box.shape, default=0) < _BOX:

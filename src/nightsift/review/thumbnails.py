@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from astropy.visualization import ZScaleInterval
 
 from nightsift.files import replacing
 from nightsift.fits.reader import UnreadableFrame, read_frame
@@ -70,6 +69,8 @@ def make_thumbnail(pixels: npt.NDArray[Any], side: int) -> Thumbnail:
     The stretch begins at the lower limit of zscale (IRAF's algorithm, astropy's
     `ZScaleInterval`) and ends well above the upper one, for the stars.
     """
+    from astropy.visualization import ZScaleInterval  # it imports matplotlib: not before the window
+
     blocks = block_average(pixels, side)
     background = float(np.median(blocks))
     noise = _MAD_TO_SIGMA * float(np.median(np.abs(blocks - background))) or 1.0

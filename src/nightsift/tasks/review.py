@@ -15,13 +15,17 @@ if TYPE_CHECKING:
 
 def run(cfg: DictConfig) -> dict[str, int]:
     """Open the window and wait until it is closed; returns the number of labels of each kind."""
-    from nightsift.review.backend import open_figure, run_until_closed, use_backend
-    from nightsift.review.session import open_window
+    from nightsift.review.session import start_thumbnails
 
     state = _state(cfg)
     try:
+        thumbnails = start_thumbnails(state, Path(cfg.cache_dir))
+        # Matplotlib's import takes as long as the first page: both at the same time.
+        from nightsift.review.backend import open_figure, run_until_closed, use_backend
+        from nightsift.review.view import ReviewWindow
+
         use_backend(cfg.backend, port=cfg.port)
-        window = open_window(open_figure(cfg.width, cfg.height), state, Path(cfg.cache_dir))
+        window = ReviewWindow(open_figure(cfg.width, cfg.height), state, thumbnails)
         window.tick()
         try:
             run_until_closed()
@@ -46,7 +50,8 @@ def review(folder: str, **keys: Any) -> Any:
 
     from nightsift.config import conf_dir, register_schemas
     from nightsift.review.backend import open_figure, use_backend
-    from nightsift.review.session import open_window
+    from nightsift.review.session import start_thumbnails
+    from nightsift.review.view import ReviewWindow
 
     register_schemas()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):
@@ -54,8 +59,9 @@ def review(folder: str, **keys: Any) -> Any:
     for key, value in {"folder": folder, "backend": "ipympl", **keys}.items():
         cfg[key] = value
     use_backend(cfg.backend, port=cfg.port)
-    figure = open_figure(cfg.width, cfg.height)
-    return open_window(figure, _state(cfg), Path(cfg.cache_dir))
+    state = _state(cfg)
+    thumbnails = start_thumbnails(state, Path(cfg.cache_dir))
+    return ReviewWindow(open_figure(cfg.width, cfg.height), state, thumbnails)
 
 
 def _state(cfg: DictConfig) -> ReviewState:
