@@ -13,7 +13,7 @@ from matplotlib.backend_bases import KeyEvent
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from nightsift.report.figures import save_figure
+from nightsift.report.figures import DPI, save_figure
 from nightsift.review.session import open_state, start_thumbnails
 from nightsift.review.view import ReviewWindow
 
@@ -33,7 +33,7 @@ def main() -> None:
         keys = {"scores": options.scores, "keep": "all", "order": "score"}
         state = open_state(options.night, folder / "labels.csv", cache_dir=folder, **keys)
         window = ReviewWindow(
-            FigureCanvasAgg(Figure(figsize=(12, 8), dpi=100)).figure,
+            FigureCanvasAgg(Figure(figsize=(12, 8), dpi=DPI)).figure,
             state,
             start_thumbnails(state, folder),
         )

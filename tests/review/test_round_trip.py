@@ -166,9 +166,10 @@ def test_a_million_rows_open_within_three_seconds():
         b'n%d/f%d.fits,%s,"a, note",\n' % (i // 1000, i, b"bad" if i % 9 == 0 else b"")
         for i in range(1_000_000)
     )
-    start = time.perf_counter()
+    # Processor time: what else the machine does must not fail the test.
+    start = time.process_time()
     table = LabelCsv(HERE, content)
     assert table.find("n999/f999999.fits") == Entry("bad", "a, note", "")
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
     table.put("n0/f5.fits", BAD)
     assert len(table.encode()) > len(content)
