@@ -12,6 +12,7 @@ import json
 import logging
 import os
 from collections.abc import Iterable, Sequence
+from io import FileIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -84,12 +85,14 @@ class Journal:
             OSError: they are not safe.
         """
         lines = b"".join(decision.to_line() for decision in decisions)
-        with self._lock(), self.path.open("ab+") as stream:
+        # Unbuffered: what a full disk refused must not be written once more when the file closes.
+        with self._lock(), self.path.open("ab+", buffering=0) as stream:
             size = stream.seek(0, os.SEEK_END)
             try:
                 # The line that a killed process did not finish must not swallow ours.
-                stream.write((b"" if _ends_clean(stream, size) else b"\n") + lines)
-                stream.flush()
+                rest = memoryview((b"" if _ends_clean(stream, size) else b"\n") + lines)
+                while rest:
+                    rest = rest[stream.write(rest) :]
                 os.fsync(stream.fileno())
             except OSError:
                 stream.truncate(size)
@@ -194,8 +197,8 @@ def _content(entry: Entry | None) -> tuple[str, str]:
     return (entry.label, entry.notes) if entry else ("", "")
 
 
-def _ends_clean(stream: object, size: int) -> bool:
+def _ends_clean(stream: FileIO, size: int) -> bool:
     if size == 0:
         return True
-    stream.seek(size - 1)  # type: ignore[attr-defined]
-    return bool(stream.read(1) == b"\n")  # type: ignore[attr-defined]
+    stream.seek(size - 1)
+    return stream.read(1) == b"\n"
