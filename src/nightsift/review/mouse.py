@@ -96,8 +96,9 @@ class Mouse:
             state.select([frames[place] for place in places if place < len(frames)])
             return
         if (frame := self._tile_at(start)) is not None:
-            keys = start.key or ""
-            state.click(frame, extend="shift" in keys, toggle="ctrl" in keys or "control" in keys)
+            held = {*(start.modifiers or ()), *(start.key or "").split("+")}
+            toggle = not held.isdisjoint({"ctrl", "control", "cmd"})
+            state.click(frame, extend="shift" in held, toggle=toggle)
 
     def _on_strip(self, start: Any, event: Any) -> None:
         window, state = self.window, self.window.state
