@@ -416,7 +416,8 @@ def test_fault_8_closing_writes_and_tells_of_trouble(open_hand, fresh, caplog, m
     assert "f1.fits,bad" in (fresh / "labels.csv").read_text()
     other = open_hand(fresh)
     monkeypatch.setattr("nightsift.review.merge.replacing", refuse)
-    other.press("right", "b")
+    # Not "b" again: the same label in the same second is no new decision.
+    other.press("right", "g")
     other.window.close()
     assert "Permission denied" in caplog.text
 
