@@ -11,6 +11,7 @@ from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from nightsift.config import CHECKOUT, SCHEMAS, conf_dir, register_schemas
+from nightsift.models.weights import ARCHITECTURES
 
 SRC = Path(__file__).parents[1] / "src" / "nightsift"
 TASKS = ("train", "evaluate", "predict", "heuristics", "review", "simulate")
@@ -27,6 +28,8 @@ OTHER_TASK = {
     ("heuristics", "published"): "heuristics",
 }
 NEEDED = {"evaluate": ["ckpt=x"], "heuristics": ["folder=x"]}
+# Keys that choose what is built, and are not passed to it.
+NAMES = {"_target_", "architecture"}
 NO_EXTRA = {("logger", "tensorboard")}
 
 
@@ -76,12 +79,15 @@ def test_every_part_of_an_experiment_can_be_made(experiment, tmp_path):
 def test_schema_fields_equal_constructor_parameters(group, name):
     cfg = composed(OTHER_TASK.get((group, name), "train"), choice_override(group, name))
     node = OmegaConf.select(cfg, group.replace("/", "."))
-    target = node.get("_target_", "nightsift.models.joint.JointFrameSeqModel")
-    parameters = set(inspect.signature(get_object(target)).parameters)
-    assert {str(key) for key in node} - {"_target_"} == parameters
+    target = (
+        get_object(node["_target_"]) if "_target_" in node else ARCHITECTURES[node["architecture"]]
+    )
+    # What the data decide is no choice.
+    parameters = set(inspect.signature(target).parameters) - {"features", "causes"}
+    assert {str(key) for key in node} - NAMES == parameters
     schema = OmegaConf.get_type(node)
     assert schema in SCHEMAS.values()
-    assert {field.name for field in dataclasses.fields(schema)} - {"_target_"} == parameters
+    assert {field.name for field in dataclasses.fields(schema)} - NAMES == parameters
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -39,6 +39,14 @@ class RobustSchema(TransformSchema):
 
 
 @dataclass
+class TwoScaleSchema(TransformSchema):
+    """`nightsift.data.two_scale.TwoScale`."""
+
+    softening: float = MISSING
+    clip: float = MISSING
+
+
+@dataclass
 class SplitSchema:
     """`nightsift.data.split.SplitSpec`."""
 
@@ -69,6 +77,8 @@ class DataSchema:
     frame_batch: int = MISSING
     seq_batch: int = MISSING
     run_length: int = MISSING
+    frames: str = MISSING
+    measured: bool = MISSING
     sampler: str = MISSING
     split: SplitSchema = field(default_factory=SplitSchema)
     cache_dir: str = MISSING
@@ -95,6 +105,13 @@ class SourcesSchema:
 
 @dataclass
 class ModelSchema:
+    """`architecture` is one of `nightsift.models.weights.ARCHITECTURES`."""
+
+    architecture: str = MISSING
+
+
+@dataclass
+class JointSchema(ModelSchema):
     """`nightsift.models.joint.JointFrameSeqModel`."""
 
     channels: list[int] = MISSING
@@ -104,12 +121,28 @@ class ModelSchema:
 
 
 @dataclass
+class TwoScaleModelSchema(ModelSchema):
+    """`nightsift.models.two_scale.TwoScaleModel`, but for what the data decide."""
+
+    field_width: int = MISSING
+    star_width: int = MISSING
+    feature_width: int = MISSING
+    embedding: int = MISSING
+    sequence: str = MISSING
+    seq_hidden: int = MISSING
+    dropout: float = MISSING
+    branch_dropout: float = MISSING
+    missing: float = MISSING
+
+
+@dataclass
 class LossSchema:
     """`nightsift.training.losses.JointLoss`."""
 
     _target_: str = MISSING
     frame_weight: float = MISSING
     seq_weight: float | None = None
+    cause_weight: float = MISSING
     neighbour_span: int = MISSING
     neighbour_decay: float = MISSING
     step_labels: str = MISSING
@@ -161,6 +194,9 @@ class CalibrationSchema:
     objective: str = MISSING
     max_false_rejection: float = MISSING
     cost_ratio: float = MISSING
+    temperature: bool = MISSING
+    prior: float | None = None
+    max_missed: float | None = None
     nights: list[str] = field(default_factory=list)
 
 
@@ -174,6 +210,7 @@ class CampaignSchema:
     mixed_frames: int = MISSING
     instruments: list[str] = MISSING
     max_side: int = MISSING
+    variety: float = MISSING
     bad_fraction: float = MISSING
     benign_fraction: float = MISSING
     faintest: float = MISSING
@@ -325,7 +362,9 @@ SCHEMAS: dict[tuple[str | None, str], type] = {
     ("data", "sources_schema"): SourcesSchema,
     ("data/transform", "published_schema"): TransformSchema,
     ("data/transform", "robust_schema"): RobustSchema,
-    ("model", "schema"): ModelSchema,
+    ("data/transform", "two_scale_schema"): TwoScaleSchema,
+    ("model", "joint_schema"): JointSchema,
+    ("model", "two_scale_schema"): TwoScaleModelSchema,
     ("loss", "schema"): LossSchema,
     ("optim", "adam_schema"): AdamSchema,
     ("scheduler", "plateau_schema"): PlateauSchema,

@@ -43,7 +43,7 @@ def test_windows_of_a_batch_share_frames_and_mean_the_same(loaded, run_length):
         for row, centre in enumerate(centre_of):
             for step, offset in enumerate(range(-2, 3)):
                 place = min(max(centre + offset, 0), 13)
-                frame = batch.frames[batch.windows[row, step]]
+                frame = batch.frames.frames[batch.windows[row, step]]
                 assert torch.equal(frame, tensors[place])
                 inside = 0 <= centre + offset < 14
                 assert bool(batch.mask[row, step]) == inside
@@ -51,7 +51,7 @@ def test_windows_of_a_batch_share_frames_and_mean_the_same(loaded, run_length):
                 assert float(batch.labels[row, step]) == (-1 if label is None else label)
         centres += centre_of
         if run_length == 4:
-            assert len(batch.frames) <= 4 + 4 * len(runs)
+            assert len(batch.frames.frames) <= 4 + 4 * len(runs)
     assert sorted(centres) == [i for i in range(14) if records[i].label is not None]
 
 

@@ -16,7 +16,7 @@ def night(name: str, labels: str, *, ordered: bool = True) -> NightData:
     records = [
         Record(Path(name, str(i)), night=name, label=values[c]) for i, c in enumerate(labels)
     ]
-    return NightData(name, tuple(records), ordered)
+    return NightData(name, tuple(records), ordered, timed=True)
 
 
 def splits(nights: list[NightData]) -> dict[str, set[str]]:

@@ -156,10 +156,11 @@ def test_window_logits_equal_a_plain_reimplementation_also_when_windows_share(mo
 def test_scoring_in_batches_equals_scoring_at_once(model):
     x = torch.randn(20, 1, 64, 64, generator=torch.Generator().manual_seed(3))
     windows = torch.stack([torch.arange(i - 4, i + 5).clamp(0, 19) for i in range(20)]).numpy()
-    once = score_sequence(model, [x], windows)
-    parts = score_sequence(model, x.split(7), windows)
+    nothing = torch.empty(0)
+    once = score_sequence(model, [(x, nothing)], windows)
+    parts = score_sequence(model, [(part, nothing) for part in x.split(7)], windows)
     torch.testing.assert_close(torch.tensor(once.prob_seq), torch.tensor(parts.prob_seq))
-    loose = score_sequence(model, [x], None)
+    loose = score_sequence(model, [(x, nothing)], None)
     assert torch.isnan(torch.tensor(loose.prob_seq)).all()
 
 

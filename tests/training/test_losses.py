@@ -9,6 +9,7 @@ from nightsift.training.losses import JointLoss
 DEFAULTS = {
     "frame_weight": 0.8,
     "seq_weight": None,
+    "cause_weight": 0.0,
     "neighbour_span": 1,
     "neighbour_decay": 0.5,
     "step_labels": "own",
@@ -24,10 +25,21 @@ def make(**changes: object) -> JointLoss:
 
 
 def test_joint_loss_is_0_8_frame_and_0_2_sequence():
-    parts = make().join(torch.tensor(2.0), torch.tensor(1.0))
+    zero = torch.tensor(0.0)
+    parts = make().join(torch.tensor(2.0), torch.tensor(1.0), zero)
     assert float(parts.total) == pytest.approx(0.8 * 2 + 0.2 * 1)
-    parts = make(seq_weight=0.5).join(torch.tensor(2.0), torch.tensor(1.0))
+    parts = make(seq_weight=0.5).join(torch.tensor(2.0), torch.tensor(1.0), zero)
     assert float(parts.total) == pytest.approx(0.8 * 2 + 0.5 * 1)
+
+
+def test_causes_that_nobody_knows_do_not_count():
+    logits, targets = torch.tensor([[0.5, -2.0], [3.0, 1.0]]), torch.tensor([[1.0, 0.0], [-1, -1]])
+    loss = make(cause_weight=0.5)
+    cause = loss.cause(logits, targets)
+    torch.testing.assert_close(cause, bce(logits[0], targets[0]))
+    zero = torch.tensor(0.0)
+    torch.testing.assert_close(loss.join(zero, zero, cause).total, cause / 2)
+    assert float(loss.cause(logits[:, :0], targets[:, :0])) == 0.0
 
 
 def test_steps_count_by_their_distance_from_the_centre():

@@ -13,26 +13,41 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from nightsift.data.cache import TensorCache
 from nightsift.data.catalogue import Record
+from nightsift.data.inputs import cause_targets
 from nightsift.data.windows import centred_windows
 
 UNLABELLED = -1.0
 
 
 class FrameBatch(NamedTuple):
-    """`frames` (B, 1, S, S) float32, `labels` (B,) float32: 1 bad, 0 good, -1 unlabelled."""
+    """Frames with all that is known of each.
+
+    Attributes:
+        frames: (B, C, S, S) float32.
+        inputs: (B, F) float32 measured numbers, NaN where missing; F is 0 for a model of
+            pixels alone.
+        labels: (B,) float32, 1 bad, 0 good, -1 unlabelled.
+        causes: (B, C) float32, 1, 0 or -1 unknown for each of `nightsift.data.inputs.CAUSES`.
+    """
 
     frames: Tensor
+    inputs: Tensor
     labels: Tensor
+    causes: Tensor
 
 
 class WindowBatch(NamedTuple):
     """Windows over the distinct frames of the batch.
 
-    `frames` (U, 1, S, S) and `group` (U,) the run each belongs to; `windows` (W, T) rows of
-    `frames`; `labels` (W, T) of every step; `mask` (W, T) False where padded.
+    Attributes:
+        frames: the distinct frames.
+        group: (U,) the run that each of them belongs to.
+        windows: (W, T) rows of `frames`.
+        labels: (W, T) of every step.
+        mask: (W, T) False where padded.
     """
 
-    frames: Tensor
+    frames: FrameBatch
     group: Tensor
     windows: Tensor
     labels: Tensor
@@ -52,6 +67,17 @@ def label_tensor(records: Sequence[Record]) -> Tensor:
     return torch.tensor([UNLABELLED if r.label is None else float(r.label) for r in records])
 
 
+def frame_batch(cache: TensorCache, records: Sequence[Record]) -> FrameBatch:
+    """The batch of `records`, all of them readable."""
+    refs = [record.ref for record in records if record.ref is not None]
+    return FrameBatch(
+        torch.from_numpy(cache.read_many(refs)),
+        torch.from_numpy(np.stack([record.inputs for record in records])),
+        label_tensor(records),
+        torch.tensor([cause_targets(record) for record in records]),
+    )
+
+
 class FrameDataset(Dataset[FrameBatch]):
     """Frames in the order given; an item is a whole batch, asked for by its indices."""
 
@@ -64,9 +90,7 @@ class FrameDataset(Dataset[FrameBatch]):
 
     def __getitem__(self, indices: Sequence[int]) -> FrameBatch:
         """The batch of `indices`."""
-        chosen = [self.records[i] for i in indices]
-        refs = [record.ref for record in chosen if record.ref is not None]
-        return FrameBatch(torch.from_numpy(self.cache.read_many(refs)), label_tensor(chosen))
+        return frame_batch(self.cache, [self.records[i] for i in indices])
 
 
 class WindowDataset(Dataset[WindowBatch]):
@@ -88,7 +112,8 @@ class WindowDataset(Dataset[WindowBatch]):
 
     def __getitem__(self, runs: Sequence[Run]) -> WindowBatch:
         """The batch of `runs`."""
-        frames, group, windows, labels, mask = [], [], [], [], []
+        frames: list[Record] = []
+        group, windows, labels, mask = [], [], [], []
         used = 0
         for number, run in enumerate(runs):
             records = self.sequences[run.sequence]
@@ -96,14 +121,14 @@ class WindowDataset(Dataset[WindowBatch]):
             first = max(0, run.start - self.half)
             chosen = records[first : run.stop + self.half]
             rows = torch.from_numpy(rows_of[run.start : run.stop] - first)
-            frames += [record.ref for record in chosen if record.ref is not None]
+            frames += chosen
             group += [number] * len(chosen)
             windows.append(rows + used)
             labels.append(label_tensor(chosen)[rows])
             mask.append(torch.from_numpy(inside[run.start : run.stop]))
             used += len(chosen)
         return WindowBatch(
-            torch.from_numpy(self.cache.read_many(frames)),
+            frame_batch(self.cache, frames),
             torch.tensor(group),
             torch.cat(windows),
             torch.cat(labels),

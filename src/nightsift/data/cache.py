@@ -2,9 +2,9 @@
 
 Layout below `cache_dir/tensors/<transform key>/`: for each folder of frames one
 `<folder key>.json` (file name -> size, mtime, header facts, segment and row) and its segments
-`<folder key>-<random>.npy`, (n, S, S) float32 with n <= 128. Segments are written once and
-never changed; the index is replaced atomically. Two processes that fill the same folder at
-once may do the work twice, but each leaves a complete index.
+`<folder key>-<random>.npy`, (n, S, S) or (n, C, S, S) float32 with n <= 128. Segments are
+written once and never changed; the index is replaced atomically. Two processes that fill the
+same folder at once may do the work twice, but each leaves a complete index.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class TensorCache:
         return [done[path] for path in files]
 
     def read(self, ref: TensorRef) -> npt.NDArray[np.float32]:
-        """A copy of one tensor, (S, S) float32."""
+        """A copy of one tensor, (S, S) or (C, S, S) float32."""
         segment = self._open.get(ref.segment)
         if segment is None:
             segment = np.load(ref.segment, mmap_mode="r", allow_pickle=False)
@@ -121,8 +121,9 @@ class TensorCache:
         return np.array(segment[ref.row])
 
     def read_many(self, refs: Iterable[TensorRef]) -> npt.NDArray[np.float32]:
-        """Tensors stacked with a channel axis, (B, 1, S, S) float32."""
-        return np.stack([self.read(ref) for ref in refs])[:, None]
+        """Tensors stacked with a channel axis, (B, C, S, S) float32."""
+        stacked = np.stack([self.read(ref) for ref in refs])
+        return stacked if stacked.ndim == 4 else stacked[:, None]
 
     def _fill(self, index: _FolderIndex, files: list[Path]) -> list[CachedFrame]:
         """Decode one segment's worth of files, write it, and enter it into the index."""

@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from nightsift.data.cache import TensorCache, TensorRef
 from nightsift.errors import NightsiftError
 from nightsift.fits.header import FrameInfo
@@ -31,6 +34,8 @@ class Record:
     """One file. `label` is 1 bad, 0 good, None unlabelled; `error` says why it is unreadable.
 
     `extras` are the other columns of the file's row in the label table, notes included.
+    `inputs` are the measured numbers that a learned head sees, (F,) float32; empty until
+    `nightsift.data.inputs.attach_inputs`.
     """
 
     path: Path
@@ -41,6 +46,7 @@ class Record:
     extras: dict[str, str] = field(default_factory=dict)
     error: str = ""
     split: str = ""
+    inputs: npt.NDArray[np.float32] = field(default_factory=lambda: np.empty(0, np.float32))
 
 
 @dataclass(frozen=True)
@@ -51,11 +57,13 @@ class NightData:
         name: unique name of the night.
         records: in time order.
         ordered: False for mixed frames, which have no windows.
+        timed: whether every frame has a time.
     """
 
     name: str
     records: tuple[Record, ...]
     ordered: bool
+    timed: bool
 
     @property
     def labels(self) -> list[int]:
@@ -202,7 +210,7 @@ def _group(
             name = night.name if len(units) == 1 else f"{night.name}.{number + 1}"
             for record in unit:
                 record.night = name
-            groups.append(NightData(name, unit, ordered))
+            groups.append(NightData(name, unit, ordered, night.timed))
     return groups
 
 

@@ -24,10 +24,12 @@ from nightsift.data.batches import (
 )
 from nightsift.data.cache import TensorCache
 from nightsift.data.catalogue import Catalogue, NightData, Record, Sources, build_catalogue
+from nightsift.data.inputs import attach_inputs
 from nightsift.data.split import SplitSpec, assign_splits
 from nightsift.data.transforms import Transform
 from nightsift.data.windows import centred_windows, check_window
 from nightsift.errors import NightsiftError
+from nightsift.heuristics.store import MEASURED
 
 
 class ClassCounts(NamedTuple):
@@ -64,6 +66,9 @@ class NightsDataModule(pl.LightningDataModule):
         seq_batch: windows per training batch.
         run_length: consecutive windows that are drawn together and share their encodings;
             1 draws every window by itself.
+        frames: `all` draws every labelled frame for the frame head; `mixed` only the mixed ones,
+            where the frame head also learns from the frames of the windows.
+        measured: whether the model sees measured numbers beside the pixels.
         sampler: `plain` shuffles the frames; `balanced` draws both classes equally often.
         split: how nights are divided.
         cache_dir: where tensors are kept.
@@ -86,6 +91,8 @@ class NightsDataModule(pl.LightningDataModule):
         frame_batch: int,
         seq_batch: int,
         run_length: int,
+        frames: Literal["all", "mixed"],
+        measured: bool,
         sampler: Literal["plain", "balanced"],
         split: SplitSpec,
         cache_dir: str,
@@ -98,6 +105,8 @@ class NightsDataModule(pl.LightningDataModule):
             raise ValueError(
                 "data.frame_batch and data.seq_batch must be >= 1, data.run_length 1 to seq_batch"
             )
+        if frames not in ("all", "mixed"):
+            raise ValueError(f"data.frames must be all or mixed, got {frames!r}")
         if sampler not in ("plain", "balanced"):
             raise ValueError(f"data.sampler must be plain or balanced, got {sampler!r}")
         self.sources = Sources(
@@ -109,10 +118,14 @@ class NightsDataModule(pl.LightningDataModule):
             max_gap_h=max_gap_h,
         )
         self.cache = TensorCache(Path(cache_dir), transform, img_size=img_size, workers=workers)
+        self.store = Path(cache_dir) / MEASURED
+        self.workers = workers
         self.window = window
         self.frame_batch = frame_batch
         self.seq_batch = seq_batch
         self.run_length = run_length
+        self.frames = frames
+        self.measured = measured
         self.sampler = sampler
         self.split = split
         self.seed = seed
@@ -134,7 +147,10 @@ class NightsDataModule(pl.LightningDataModule):
         """
         if self._catalogue is not None:
             return
-        self._catalogue = build_catalogue(self.sources, self.cache, progress=self.progress)
+        catalogue = build_catalogue(self.sources, self.cache, progress=self.progress)
+        if self.measured:
+            attach_inputs(catalogue, self.store, workers=self.workers, progress=self.progress)
+        self._catalogue = catalogue
         assign_splits(self._catalogue.nights, self.split, window=self.window)
         counts = self.class_counts
         if not counts.frame_good or not counts.frame_bad:
@@ -161,6 +177,13 @@ class NightsDataModule(pl.LightningDataModule):
             if record.split == "train" and record.label is not None
         ]
 
+    def _drawn_frames(self) -> list[Record]:
+        if self.frames == "all":
+            return self._train_frames()
+        nights = self.catalogue.nights
+        mixed = {id(record) for night in nights if not night.ordered for record in night.records}
+        return [record for record in self._train_frames() if id(record) in mixed]
+
     def _train_sequences(self) -> list[list[Record]]:
         parts = [self._part(night, "train") for night in self.catalogue.nights if night.ordered]
         return [part for part in parts if any(record.label is not None for record in part)]
@@ -177,14 +200,15 @@ class NightsDataModule(pl.LightningDataModule):
         """
         epoch = self.trainer.current_epoch if self.trainer else 0
         generator = torch.Generator().manual_seed(self.seed * 100_003 + epoch)
-        loaders: dict[str, DataLoader[object]] = {
-            "frames": frame_loader(
-                FrameDataset(self.cache, self._train_frames()),
+        loaders: dict[str, DataLoader[object]] = {}
+        frames = self._drawn_frames()
+        if frames:
+            loaders["frames"] = frame_loader(
+                FrameDataset(self.cache, frames),
                 batch=self.frame_batch,
                 balanced=self.sampler == "balanced",
                 generator=generator,
             )
-        }
         sequences = self._train_sequences()
         if sequences:
             runs = RunSampler(

@@ -1,7 +1,7 @@
 """Pixels to network input: the published normalisation and the robust one.
 
 A transform is a small object with a `name`, its arguments in `spec()` (they name the cache),
-and a call `(H, W) -> (S, S)` float32. The same pixels always give the same tensor.
+and a call `(H, W) -> (S, S)` or `(C, S, S)` float32. The same pixels always give the same tensor.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import sep
 import torch
 from torch.nn import functional
 
+from nightsift.data.two_scale import TwoScale
 from nightsift.errors import NightsiftError
 
 Pixels = npt.NDArray[Any]
@@ -30,7 +31,7 @@ class Transform(Protocol):
         ...
 
     def __call__(self, pixels: Pixels, img_size: int) -> npt.NDArray[np.float32]:
-        """Map (H, W) pixels to (img_size, img_size) float32."""
+        """Map (H, W) pixels to (img_size, img_size) or (C, img_size, img_size) float32."""
         ...
 
 
@@ -112,10 +113,14 @@ class Robust:
         return clipped
 
 
-TRANSFORMS: dict[str, type[Published] | type[Robust]] = {"published": Published, "robust": Robust}
+TRANSFORMS: dict[str, type[Published] | type[Robust] | type[TwoScale]] = {
+    "published": Published,
+    "robust": Robust,
+    "two_scale": TwoScale,
+}
 
 
-def build_transform(spec: dict[str, Any]) -> Published | Robust:
+def build_transform(spec: dict[str, Any]) -> Transform:
     """Build a transform from its `spec()`.
 
     Raises:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -53,6 +55,54 @@ def night_features(night: Night, measured: Sequence[Measured]) -> pd.DataFrame:
     return _with_pointing(table, field, shape)
 
 
+class Compared(NamedTuple):
+    """One feature against the night.
+
+    Attributes:
+        feature: column of the feature table.
+        kind: `slow` or `local` (`nightsift.heuristics.trend`).
+        log: compare natural logarithms.
+        worse: 1 if larger is worse, -1 if smaller is, 0 if both are.
+        limit: deviation that matters.
+    """
+
+    feature: str
+    kind: str
+    log: bool = False
+    worse: int = 0
+    limit: float = 1.0
+
+    @property
+    def column(self) -> str:
+        """Column of the deviation."""
+        return f"{self.kind}_{self.feature}"
+
+    @property
+    def scale_column(self) -> str:
+        """Column of the scatter of the others."""
+        return f"{self.kind}_scale_{self.feature}"
+
+
+@cache
+def compared_by_rules() -> tuple[Compared, ...]:
+    """Every comparison that a rule looks at, once."""
+    found: dict[tuple[str, str], Compared] = {}
+    for rule in RULES:
+        key = (rule.feature, rule.kind)
+        if rule.kind == "level" or key in found:
+            continue
+        same = [item for item in RULES if (item.feature, item.kind) == key]
+        worse = {item.worse for item in same}
+        found[key] = Compared(
+            rule.feature,
+            rule.kind,
+            log=rule.log,
+            worse=worse.pop() if len(worse) == 1 else 0,
+            limit=min(item.limit for item in same),
+        )
+    return tuple(found.values())
+
+
 def compare_night(features: pd.DataFrame) -> pd.DataFrame:
     """Deviation and scatter of each feature that a rule looks at, in columns of their own.
 
@@ -63,18 +113,18 @@ def compare_night(features: pd.DataFrame) -> pd.DataFrame:
     Args:
         features: rows of one night from `night_features`.
     """
-    columns: dict[str, Floats] = {}
-    for rule in RULES:
-        if rule.kind == "level" or f"{rule.kind}_{rule.feature}" in columns:
-            continue
-        same = [item for item in RULES if (item.feature, item.kind) == (rule.feature, rule.kind)]
-        worse = {item.worse for item in same}
-        values = comparable(features[rule.feature].to_numpy(dtype=float), log=rule.log)
-        side = worse.pop() if len(worse) == 1 else 0
-        deviation = _by_group(features, values, rule.kind, side)
-        columns[f"{rule.kind}_{rule.feature}"] = deviation.value
-        columns[f"{rule.kind}_scale_{rule.feature}"] = deviation.scale
+    columns = deviation_columns(features, compared_by_rules())
     return pd.concat([features, pd.DataFrame(columns, index=features.index)], axis=1)
+
+
+def deviation_columns(features: pd.DataFrame, items: Sequence[Compared]) -> dict[str, Floats]:
+    """Two columns for each of `items`: deviation and scatter."""
+    columns: dict[str, Floats] = {}
+    for item in items:
+        values = comparable(features[item.feature].to_numpy(dtype=float), log=item.log)
+        deviation = _by_group(features, values, item.kind, item.worse)
+        columns[item.column], columns[item.scale_column] = deviation
+    return columns
 
 
 def comparable(values: Floats, *, log: bool) -> Floats:

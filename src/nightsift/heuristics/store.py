@@ -16,6 +16,8 @@ from nightsift.heuristics.measure import Measured, StarList
 
 log = logging.getLogger(__name__)
 
+# Of all stores, below the cache's folder.
+MEASURED = "heuristics"
 # To be raised whenever a feature is measured differently.
 FORMAT = 1
 

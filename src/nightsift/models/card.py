@@ -22,7 +22,12 @@ class ModelCard:
         window: frames per window, odd.
         fusion: `{"policy": ..., "frame_weight": ...}`.
         temperature: every logit is divided by it before the sigmoid.
+        logit_shift: is added then: from the share of bad frames in training to `prior`.
+        prior: share of bad frames that the probabilities are meant for; None as in training.
         threshold: a frame is bad where the fused probability is `>=` it.
+        review_low: between this and the threshold a frame is to be looked at; None where
+            there is no such range.
+        causes: names of what the cause head gives, in its order.
         threshold_choice: what the threshold was tuned for, on how many frames, and the note.
         splits: night names of each split, `{"train": [...], "val": [...], "test": [...]}`.
         fingerprints: fingerprint of each night in `splits`, so that evaluation can tell
@@ -39,7 +44,11 @@ class ModelCard:
         default_factory=lambda: {"policy": "weighted", "frame_weight": 0.8}
     )
     temperature: float = 1.0
+    logit_shift: float = 0.0
+    prior: float | None = None
     threshold: float = 0.5
+    review_low: float | None = None
+    causes: list[str] = dataclasses.field(default_factory=list)
     threshold_choice: dict[str, Any] = dataclasses.field(default_factory=dict)
     splits: dict[str, list[str]] = dataclasses.field(default_factory=dict)
     fingerprints: dict[str, str] = dataclasses.field(default_factory=dict)

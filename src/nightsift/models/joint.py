@@ -107,6 +107,9 @@ class JointFrameSeqModel(nn.Module):
         dropout: dropout of the frame head, 0-1.
     """
 
+    uses_inputs = False
+    causes: tuple[str, ...] = ()
+
     def __init__(
         self,
         *,
@@ -133,8 +136,8 @@ class JointFrameSeqModel(nn.Module):
         # The dilated convolutions train several times faster on a CPU in this memory layout.
         self.encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
-    def encode(self, frames: Tensor) -> Tensor:
-        """Embed `frames`, (B, 1, S, S), as (B, E)."""
+    def encode(self, frames: Tensor, inputs: Tensor | None = None) -> Tensor:
+        """Embed `frames`, (B, 1, S, S), as (B, E); measured `inputs` are not looked at."""
         embedding: Tensor = self.encoder(frames.contiguous(memory_format=torch.channels_last))
         return embedding
 
@@ -142,6 +145,10 @@ class JointFrameSeqModel(nn.Module):
         """Frame-head logits, (B,), of `embedding`, (B, E)."""
         logits: Tensor = self.frame_head(embedding)
         return logits.squeeze(-1)
+
+    def classify_causes(self, embedding: Tensor) -> Tensor:
+        """(B, 0): this model names no causes."""
+        return embedding[:, :0]
 
     def classify_windows(self, embedding: Tensor, windows: Tensor) -> Tensor:
         """Sequence-head logits of every step of every window.

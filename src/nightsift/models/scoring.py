@@ -10,29 +10,38 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from nightsift.models.joint import JointFrameSeqModel
+from nightsift.models.weights import Model
 
 # Windows go through the GRU in slices of this many, which bounds memory on long nights.
 _WINDOWS_PER_STEP = 64
 
 
 class HeadProbabilities(NamedTuple):
-    """Probabilities of *bad* for N frames; `prob_seq` is NaN without a window."""
+    """Probabilities for N frames.
+
+    Attributes:
+        prob_frame: of *bad*, (N,).
+        prob_seq: of *bad*, (N,); NaN without a window.
+        prob_cause: of each cause that the model names, (N, C).
+    """
 
     prob_frame: npt.NDArray[np.float64]
     prob_seq: npt.NDArray[np.float64]
+    prob_cause: npt.NDArray[np.float64]
 
 
-def probabilities(logits: Tensor, temperature: float = 1.0) -> npt.NDArray[np.float64]:
-    """Sigmoid of `logits / temperature` as float64 numpy, any shape."""
-    return torch.sigmoid(logits.double() / temperature).cpu().numpy()
+def probabilities(
+    logits: Tensor, temperature: float = 1.0, shift: float = 0.0
+) -> npt.NDArray[np.float64]:
+    """Sigmoid of `logits / temperature + shift` as float64 numpy, any shape."""
+    return torch.sigmoid(logits.double() / temperature + shift).cpu().numpy()
 
 
-def centre_logits(model: JointFrameSeqModel, embedding: Tensor, windows: Tensor) -> Tensor:
+def centre_logits(model: Model, embedding: Tensor, windows: Tensor) -> Tensor:
     """Sequence-head logits at the centre of each window, (W,).
 
     Args:
-        model: the joint model.
+        model: in either mode.
         embedding: (B, E), one row per frame.
         windows: (W, T) integer rows of `embedding`.
     """
@@ -45,7 +54,7 @@ def centre_logits(model: JointFrameSeqModel, embedding: Tensor, windows: Tensor)
 
 
 def _encode_all(
-    model: JointFrameSeqModel, batches: Iterable[Tensor], device: torch.device
+    model: Model, batches: Iterable[tuple[Tensor, Tensor]], device: torch.device
 ) -> Tensor:
     """(N, E), in an array that grows by doubling.
 
@@ -53,8 +62,8 @@ def _encode_all(
     leave behind, some 0.3 MB a frame.
     """
     out, filled = torch.empty(0), 0
-    for batch in batches:
-        part = model.encode(batch.to(device))
+    for frames, inputs in batches:
+        part = model.encode(frames.to(device), inputs.to(device))
         needed = filled + len(part)
         if needed > len(out):
             grown = part.new_empty(max(2 * needed, 1024), part.shape[1])
@@ -68,26 +77,29 @@ def _encode_all(
 
 @torch.inference_mode()
 def score_sequence(
-    model: JointFrameSeqModel,
-    batches: Iterable[Tensor],
+    model: Model,
+    batches: Iterable[tuple[Tensor, Tensor]],
     windows: npt.NDArray[np.int64] | None,
     *,
     temperature: float = 1.0,
+    shift: float = 0.0,
 ) -> HeadProbabilities:
     """Score the frames of one sequence, or loose frames when `windows` is None.
 
     Args:
         model: in eval mode.
-        batches: (B, 1, S, S) normalised pixels, together N frames in time order.
+        batches: (B, C, S, S) normalised pixels and (B, F) measured numbers, together N frames
+            in time order.
         windows: (N, T) window of each frame, as rows of the sequence.
         temperature: every logit is divided by it.
+        shift: is added to the logits of *bad*.
     """
     device = next(model.parameters()).device
     embedding = _encode_all(model, batches, device)
-    prob_frame = probabilities(model.classify_frames(embedding), temperature)
+    prob_frame = probabilities(model.classify_frames(embedding), temperature, shift)
+    prob_cause = probabilities(model.classify_causes(embedding))
     if windows is None:
-        return HeadProbabilities(prob_frame, np.full(len(prob_frame), np.nan))
+        return HeadProbabilities(prob_frame, np.full(len(prob_frame), np.nan), prob_cause)
     index = torch.from_numpy(windows).to(device)
-    return HeadProbabilities(
-        prob_frame, probabilities(centre_logits(model, embedding, index), temperature)
-    )
+    logits = centre_logits(model, embedding, index)
+    return HeadProbabilities(prob_frame, probabilities(logits, temperature, shift), prob_cause)

@@ -16,24 +16,33 @@ from nightsift.errors import NightsiftError
 from nightsift.files import replacing
 from nightsift.models.card import ModelCard
 from nightsift.models.joint import JointFrameSeqModel
+from nightsift.models.two_scale import TwoScaleModel
 
+Model = JointFrameSeqModel | TwoScaleModel
 # Architectures that a card may name; nothing else from a file chooses what is built.
-ARCHITECTURES: dict[str, type[JointFrameSeqModel]] = {"JointFrameSeqModel": JointFrameSeqModel}
+ARCHITECTURES: dict[str, type[Model]] = {
+    "JointFrameSeqModel": JointFrameSeqModel,
+    "TwoScaleModel": TwoScaleModel,
+}
+# What ships with the package: `ckpt=pretrained`.
+PRETRAINED = Path(__file__).parents[1] / "weights" / "nightsift.safetensors"
 EXPORT_NAME = "joint_frame_seq.pt"
 # Lightning keeps the bare module under this attribute; the card among the hyper-parameters.
 MODEL_PREFIX = "model."
 CARD_KEY = "card"
+# What calibration found, beside it.
+CALIBRATION_KEY = "nightsift_calibration"
 
 
 class LoadedModel(NamedTuple):
     """A model in eval mode with its card; `foreign` when the file came without a card."""
 
-    model: JointFrameSeqModel
+    model: Model
     card: ModelCard
     foreign: bool
 
 
-def build_model(card: ModelCard) -> JointFrameSeqModel:
+def build_model(card: ModelCard) -> Model:
     """Build the architecture that `card` names, with fresh weights.
 
     Raises:
@@ -153,7 +162,7 @@ def _split_checkpoint(checkpoint: Any, path: Path) -> tuple[dict[str, Tensor], A
     threshold = float(state.get("threshold", torch.tensor(float("nan"))))
     if threshold == threshold:  # NaN until the first validation has ended
         card = {**card, "threshold": threshold}
-        card["threshold_choice"] = checkpoint.get("threshold_choice", {})
+        card.update(checkpoint.get(CALIBRATION_KEY, {}))
     bare = {
         key.removeprefix(MODEL_PREFIX): value
         for key, value in state.items()

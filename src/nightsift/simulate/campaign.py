@@ -16,10 +16,11 @@ from nightsift.simulate.frames import Job, loose_job, make_frames, night_jobs
 from nightsift.simulate.instrument import Instrument
 from nightsift.simulate.spells import DefectSpec
 from nightsift.simulate.tables import write_tables
+from nightsift.simulate.variety import vary
 from nightsift.simulate.work import Progress, in_processes, process_count
 
 # Raised when the same spec no longer gives the same pixels.
-FORMAT = 4
+FORMAT = 5
 RECORD = "campaign.json"
 _MIXED_BAD_FRACTION = 0.45
 # A loose frame has no neighbours to tell a faint defect by.
@@ -36,6 +37,9 @@ class CampaignSpec:
         mixed_frames: loose frames, each of another field.
         instruments: names or files; empty for all that ship.
         max_side: of the central subframe that is read, px, >= 64; 0 for whole detectors.
+        variety: how much every night's telescope differs from the one that its file describes,
+            and its subframe and number of frames from what is asked for; 0 not at all, 1 as
+            much as telescopes differ (`nightsift.simulate.variety`).
         bad_fraction: share of bad frames in a night, 0-0.8; unless it is 0, a night has at
             least 3 of them.
         benign_fraction: share of nights with nothing bad in them, 0-1.
@@ -53,6 +57,7 @@ class CampaignSpec:
     mixed_frames: int
     instruments: list[str] = field(default_factory=list)
     max_side: int = 0
+    variety: float = 0.0
     bad_fraction: float = 0.25
     benign_fraction: float = 0.0
     faintest: float = 0.0
@@ -70,10 +75,10 @@ class CampaignSpec:
             raise NightsiftError(
                 f"campaign: expected max_side 0 or >= 64 px, found {self.max_side}"
             )
-        if not 0 <= self.benign_fraction <= 1 or self.seed < 0:
+        if not 0 <= self.benign_fraction <= 1 or not 0 <= self.variety <= 1 or self.seed < 0:
             raise NightsiftError(
-                "campaign: expected benign_fraction in 0-1 and seed >= 0, found "
-                f"{self.benign_fraction} and {self.seed}"
+                "campaign: expected benign_fraction and variety in 0-1 and seed >= 0, found "
+                f"{self.benign_fraction}, {self.variety} and {self.seed}"
             )
         _ = self.defects
 
@@ -133,8 +138,7 @@ def make_campaign(
         return existing(out, record)
     try:
         with making_folder(out) as temporary:
-            cropped = [instrument.cropped(spec.max_side) for instrument in instruments]
-            _make_all(plan_campaign(temporary, spec, cropped), workers, progress)
+            _make_all(plan_campaign(temporary, spec, instruments), workers, progress)
             (temporary / RECORD).write_text(record, encoding="utf-8")
     except FileExistsError:  # another process was faster
         return existing(out, record)
@@ -179,15 +183,39 @@ def plan_campaign(root: Path, spec: CampaignSpec, instruments: Sequence[Instrume
     benign = set(order[: round(spec.benign_fraction * spec.nights)].tolist())
     jobs: list[Job] = []
     for number, seed in enumerate(seeds[: spec.nights]):
+        instrument, frames = _varied(
+            instruments[number % len(instruments)], spec, number, spec.frames_per_night
+        )
         jobs += night_jobs(
             root / "nights" / f"toi-{number + 1:03d}",
-            instruments[number % len(instruments)],
+            instrument,
             seed,
             number=number,
-            frames=spec.frames_per_night,
+            frames=frames,
             defects=None if number in benign else spec.defects,
         )
-    for number, seed in enumerate(seeds[spec.nights :]):
-        defects = spec.mixed_defects
-        jobs.append(loose_job(root / "mixed", instruments, seed, number=number, defects=defects))
+    for number, seed in enumerate(seeds[spec.nights :], start=spec.nights):
+        kind = instruments[int(np.random.default_rng(seed).integers(len(instruments)))]
+        instrument, _ = _varied(kind, spec, number, spec.frames_per_night)
+        jobs.append(
+            loose_job(
+                root / "mixed",
+                instrument,
+                seed,
+                number=number - spec.nights,
+                defects=spec.mixed_defects,
+            )
+        )
     return jobs
+
+
+def _varied(
+    instrument: Instrument, spec: CampaignSpec, number: int, frames: int
+) -> tuple[Instrument, int]:
+    """The telescope of one night with its subframe, and the night's number of frames."""
+    if not spec.variety:
+        return instrument.cropped(spec.max_side), frames
+    rng = np.random.default_rng([spec.seed, number, 1])
+    frames = max(12, round(frames * np.exp(spec.variety * rng.uniform(-0.7, 0.5))))
+    side = max(64, round(spec.max_side * np.exp(-spec.variety * rng.uniform(0, 0.8))))
+    return vary(instrument, rng, spec.variety).cropped(side if spec.max_side else 0), frames

@@ -48,11 +48,26 @@ def draw_pointing(rng: np.random.Generator, latitude: float, span_s: float) -> t
     return best[1], best[2]
 
 
-def draw_seeing(rng: np.random.Generator, instrument: Instrument, mass: Image) -> Image:
+def draw_unrest(rng: np.random.Generator) -> float:
+    """How much worse than on a calm night frames differ from each other: 0.5 to 4, mostly 1."""
+    return float(np.clip(np.exp(rng.normal(0.1, 0.6)), 0.5, 4.0))
+
+
+def draw_times(rng: np.random.Generator, n: int, cadence_s: float, overhead_s: float) -> Image:
+    """(T,) start of each exposure, s; on one night in four there is a pause."""
+    time: Image = np.arange(n) * cadence_s + rng.uniform(0, 0.2, n) * overhead_s
+    if rng.random() < 0.25:
+        time[int(rng.integers(1, n)) :] += 60 * float(rng.uniform(3, 45))
+    return time
+
+
+def draw_seeing(
+    rng: np.random.Generator, instrument: Instrument, mass: Image, unrest: float
+) -> Image:
     """(T,) FWHM in px: seeing grows as air mass^0.6 (Fried 1966), optics and guiding add."""
     site, jitter = instrument.site, instrument.mount.jitter_arcsec
     seeing = site.seeing_arcsec * np.exp(rng.normal(0, 0.2) + 0.1 * slow(rng, mass.size))
-    seeing = seeing * np.exp(rng.normal(0, 0.03, mass.size)) * mass**0.6
+    seeing = seeing * np.exp(rng.normal(0, 0.025 * unrest, mass.size)) * mass**0.6
     blur = instrument.optics.blur_arcsec * (1 + 0.04 * slow(rng, mass.size))
     fwhm: Image = np.sqrt(seeing**2 + blur**2 + (2.355 * jitter) ** 2) / instrument.scale_arcsec
     return fwhm
@@ -97,9 +112,9 @@ def draw_shifts(
     return shift
 
 
-def draw_ellipticity(rng: np.random.Generator, n: int) -> Image:
+def draw_ellipticity(rng: np.random.Generator, n: int, unrest: float) -> Image:
     """(T, 2): a little from the optics, a little from each exposure's guiding."""
     angle = rng.uniform(0, 2 * np.pi, n)
-    size = np.minimum(rng.exponential(0.025, n), 0.09)
+    size = np.minimum(rng.exponential(0.02 * unrest, n), 0.09)
     own: Image = np.column_stack([size * np.cos(angle), size * np.sin(angle)])
     return own + rng.normal(0, 0.02, 2)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -70,16 +69,15 @@ def night_jobs(
 
 def loose_job(
     folder: Path,
-    instruments: Sequence[Instrument],
+    instrument: Instrument,
     seed: np.random.SeedSequence,
     *,
     number: int,
     defects: DefectSpec,
 ) -> Job:
-    """The work of one frame from anywhere in a night of any of the instruments."""
+    """The work of one frame from anywhere in a night."""
     plan_seed, pattern_seed, frame_seed = seed.spawn(3)
     rng = np.random.default_rng(plan_seed)
-    instrument = instruments[int(rng.integers(len(instruments)))]
     plan, i = draw_night(rng, instrument, n=12, number=5000 + number), int(rng.integers(12))
     frame = (i, number + 1, plan_single(rng, defects), frame_seed)
     return Job(folder, plan, pattern_seed, [frame])

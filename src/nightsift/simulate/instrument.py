@@ -109,6 +109,11 @@ class Detector:
         top = (2**self.bits - 1) * self.step_adu
         return float(min(top, 32767) if self.dtype == "int16" else top)
 
+    @property
+    def capacity_e(self) -> float:
+        """Electrons that a pixel can hold and the converter can tell."""
+        return min(self.full_well_e, self.saturation_adu * self.gain_e_adu)
+
 
 @dataclass(kw_only=True)
 class Mount:

@@ -15,6 +15,8 @@ from nightsift.simulate.conditions import (
     draw_seeing,
     draw_shifts,
     draw_sky,
+    draw_times,
+    draw_unrest,
     slow,
 )
 from nightsift.simulate.effect import Effect
@@ -24,6 +26,8 @@ from nightsift.simulate.psf import Psf
 from nightsift.simulate.sky import BANDS, Image, airmass, altitude_deg
 from nightsift.simulate.stars import StarField, draw_field, on_detector, transit_dip
 
+# Share of what a pixel can hold.
+_FULLEST_SKY = 0.3
 _FIRST_NIGHT = datetime(2024, 1, 10, 19, 30, tzinfo=UTC)
 
 
@@ -124,9 +128,7 @@ def draw_night(
     site, mount = instrument.site, instrument.mount
     exposure = float(rng.choice(site.exposures_s))
     bands = draw_bands(rng, instrument, n)
-    time = (
-        np.arange(n) * (exposure + site.overhead_s) + rng.uniform(0, 1, n) * site.overhead_s * 0.2
-    )
+    time = draw_times(rng, n, exposure + site.overhead_s, site.overhead_s)
     start, declination = draw_pointing(rng, site.latitude_deg, float(time[-1]))
     hour_angle = start + time / 3600 * 15.041
     altitude = altitude_deg(site.latitude_deg, declination, hour_angle)
@@ -134,8 +136,12 @@ def draw_night(
     flipped = (hour_angle > 0) & (hour_angle[0] < 0) & (mount.kind == "german")
     if flipped.any():  # the flip takes a few minutes
         time = time + 240.0 * flipped
-    fwhm = draw_seeing(rng, instrument, mass)
+    unrest = draw_unrest(rng)
+    fwhm = draw_seeing(rng, instrument, mass, unrest)
     sky_e = draw_sky(rng, instrument, bands, time, mass, exposure)
+    # Nobody exposes until the sky fills the pixels.
+    shorter = min(1.0, _FULLEST_SKY * instrument.detector.capacity_e / float(sky_e.max()))
+    exposure, sky_e = exposure * shorter, sky_e * shorter
     shift = draw_shifts(rng, instrument, time, flipped)
     field = _draw_stars(rng, instrument, bands[0], exposure, sky_e, fwhm, mass)
     hours = time / 3600
@@ -151,13 +157,13 @@ def draw_night(
         airmass=mass,
         altitude_deg=altitude,
         fwhm_px=fwhm,
-        ellipticity=draw_ellipticity(rng, n),
+        ellipticity=draw_ellipticity(rng, n, unrest),
         sky_e=sky_e,
         gradient=(float(rng.normal(0, 0.03)), float(rng.normal(0, 0.03))),
         shift_px=shift,
         rotation_deg=mount.rotation_deg_h * hours * rng.uniform(-1, 1),
         flipped=flipped,
-        transparency=1 + 0.004 * slow(rng, n) + 0.001 * rng.normal(size=n),
+        transparency=1 + unrest * (0.004 * slow(rng, n) + 0.0015 * rng.normal(size=n)),
         dip=transit_dip(
             hours,
             middle_h=float(rng.uniform(0.3, 0.7) * hours[-1]),
@@ -186,8 +192,7 @@ def _draw_stars(
     area = 1.13 * float(np.median(fwhm_px)) ** 2
     dark = detector.dark_e_s * exposure_s
     noise = np.sqrt(float(np.median(sky_e)) + dark + detector.read_noise_e**2)
-    capacity = min(detector.full_well_e, detector.saturation_adu * detector.gain_e_adu)
-    peak = rng.uniform(0.03, 0.4) * capacity
+    peak = rng.uniform(0.03, 0.4) * detector.capacity_e
 
     def magnitude(peak_e: float) -> float:
         return float(2.5 * np.log10(zero / (peak_e * area)))

@@ -24,6 +24,7 @@ def run(cfg: DictConfig) -> pd.DataFrame:
 
     from nightsift.fits.nights import find_files
     from nightsift.heuristics.score import judge_features
+    from nightsift.heuristics.store import MEASURED
     from nightsift.report.candidates import print_candidates, write_candidates
     from nightsift.report.prior import make_prior_folder
 
@@ -34,7 +35,7 @@ def run(cfg: DictConfig) -> pd.DataFrame:
     with progress_bar("measuring frames") as progress:
         features = method.measure(
             files,
-            store=Path(cfg.cache_dir) / "heuristics",
+            store=Path(cfg.cache_dir) / MEASURED,
             workers=cfg.workers,
             processes=True,
             max_gap_h=cfg.max_gap_h,

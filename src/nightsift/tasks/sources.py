@@ -69,14 +69,9 @@ def load_for_use(cfg: DictConfig) -> LoadedModel:
     import torch
     from hydra.utils import instantiate
 
-    from nightsift.models.weights import load_weights
+    from nightsift.models.weights import PRETRAINED, load_weights
 
-    if cfg.ckpt == "pretrained":
-        raise NightsiftError(
-            "this version ships no pretrained weights: give ckpt=<run folder, .ckpt, .pt or "
-            ".safetensors>"
-        )
-    loaded = load_weights(cfg.ckpt)
+    loaded = load_weights(PRETRAINED if cfg.ckpt == "pretrained" else cfg.ckpt)
     card = loaded.card
     if cfg.data.transform is not None:
         card.transform = instantiate(cfg.data.transform).spec()
@@ -95,8 +90,10 @@ def read_catalogue(cfg: DictConfig, loaded: LoadedModel) -> tuple[Catalogue, Ten
     """The frames that `data` names, as tensors for `loaded`."""
     from nightsift.data.cache import TensorCache
     from nightsift.data.catalogue import Sources, build_catalogue
+    from nightsift.data.inputs import attach_inputs
     from nightsift.data.transforms import build_transform
     from nightsift.data.windows import check_window
+    from nightsift.heuristics.store import MEASURED
 
     check_window(loaded.card.window)
     data = cfg.data
@@ -116,6 +113,11 @@ def read_catalogue(cfg: DictConfig, loaded: LoadedModel) -> tuple[Catalogue, Ten
     )
     with progress_bar("reading frames") as progress:
         catalogue = build_catalogue(sources, cache, progress=progress)
+    if loaded.model.uses_inputs:
+        with progress_bar("measuring frames") as progress:
+            attach_inputs(
+                catalogue, Path(cfg.cache_dir) / MEASURED, workers=data.workers, progress=progress
+            )
     log.info("%s", catalogue.summary())
     return catalogue, cache
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from nightsift.errors import NightsiftError
 from nightsift.tasks.launch import launch
 
 if TYPE_CHECKING:
@@ -64,7 +65,15 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         augmentation=cfg.augmentation,
     )
     callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
-    callbacks.insert(0, ThresholdCalibration(objective(cfg.calibration)))
+    callbacks.insert(
+        0,
+        ThresholdCalibration(
+            objective(cfg.calibration),
+            temperature=cfg.calibration.temperature,
+            prior=cfg.calibration.prior,
+            max_missed=cfg.calibration.max_missed,
+        ),
+    )
     callbacks.append(WeightsExport(cfg.export.path))
     loggers = [instantiate(logger) for logger in cfg.logger.values() if logger]
     trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers)
@@ -80,16 +89,28 @@ def run(cfg: DictConfig) -> dict[str, Any]:
 
 def make_card(cfg: DictConfig, datamodule: NightsDataModule) -> ModelCard:
     """What the weights will say about themselves."""
+    from nightsift.data.inputs import CAUSES
+    from nightsift.heuristics.relative import GAPS, INPUT_NAMES
     from nightsift.models.card import ModelCard
     from nightsift.training.versions import versions
 
     nights = datamodule.catalogue.nights
+    model_args: dict[str, Any] = OmegaConf.to_container(cfg.model, resolve=True)  # type: ignore[assignment]
+    architecture = model_args.pop("architecture")
+    causes: list[str] = []
+    if architecture == "TwoScaleModel":
+        if not cfg.data.measured:
+            raise NightsiftError("model=two_scale needs data.measured=true")
+        causes = list(CAUSES)
+        model_args |= {"features": len(INPUT_NAMES) - len(GAPS), "causes": causes}
     splits = {
         part: sorted({r.night for night in nights for r in night.records if r.split == part})
         for part in ("train", "val", "test")
     }
     return ModelCard(
-        model_args=OmegaConf.to_container(cfg.model, resolve=True),  # type: ignore[arg-type]
+        architecture=architecture,
+        model_args=model_args,
+        causes=causes,
         transform=datamodule.cache.transform.spec(),
         img_size=cfg.data.img_size,
         window=cfg.data.window,
@@ -113,8 +134,6 @@ def objective(calibration: DictConfig) -> Any:
 
 def checkpoint_to_resume(cfg: DictConfig) -> str | None:
     """The checkpoint that `resume=` names: a file, or the last one of a run folder."""
-    from nightsift.errors import NightsiftError
-
     if not cfg.resume:
         return None
     path = Path(cfg.resume)

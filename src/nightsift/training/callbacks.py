@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,43 +14,81 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from nightsift.errors import NightsiftError
+from nightsift.metrics.calibration import fit_temperature, lowest_bad, prior_shift
 from nightsift.metrics.threshold import Objective, choose_threshold
-from nightsift.models.weights import load_weights, save_weights
+from nightsift.models.fusion import fuse
+from nightsift.models.weights import CALIBRATION_KEY, load_weights, save_weights
 from nightsift.training.module import JointModule
 
 log = logging.getLogger(__name__)
 
-CHOICE_KEY = "threshold_choice"
-
 
 class ThresholdCalibration(pl.Callback):
-    """After each validation, tunes the threshold of the fused probability on its frames.
+    """After each validation, tunes how the fused probability is read on its frames.
 
-    The threshold is set before the checkpoint of the epoch is written and so is part of it;
-    the choice (objective, value reached, frames counted) goes beside it.
+    First the temperature and the prior, then the threshold, then the bound from which on a
+    frame is to be looked at. The threshold is set before the checkpoint of the epoch is written
+    and so is part of it; the rest (and what the threshold reached) goes beside it.
 
     Args:
         objective: what the threshold is tuned for.
+        temperature: whether to fit one; otherwise it is 1.
+        prior: share of bad frames that the probabilities are meant for; None as in training.
+        max_missed: share of the bad frames that may lie below the range to be looked at;
+            None for no such range.
     """
 
-    def __init__(self, objective: Objective) -> None:
+    def __init__(
+        self,
+        objective: Objective,
+        *,
+        temperature: bool = False,
+        prior: float | None = None,
+        max_missed: float | None = None,
+    ) -> None:
         self.objective = objective
-        self.choice: dict[str, Any] = {}
+        self.temperature = temperature
+        self.prior = prior
+        self.max_missed = max_missed
+        self.facts: dict[str, Any] = {}
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Choose the threshold from the module's validation scores."""
+        """Calibrate on the module's validation scores."""
         if not isinstance(pl_module, JointModule) or pl_module.validation is None:
             return
-        scores = pl_module.validation
-        choice = choose_threshold(scores.prob_bad, scores.label, self.objective)
+        scores, fusion = pl_module.validation, pl_module.card.fusion
+        temperature, shift = 1.0, 0.0
+        if self.temperature:
+            temperature = fit_temperature(
+                scores.frame_logit, scores.seq_logit, scores.label, partial(fuse, **fusion)
+            )
+        if self.prior is not None:
+            counts = pl_module.nights.class_counts
+            bad, good = (
+                (counts.seq_bad, counts.seq_good)
+                if counts.seq_bad
+                else (counts.frame_bad, counts.frame_good)
+            )
+            shift = prior_shift(self.prior, bad / (bad + good))
+        prob = scores.fused(fusion, temperature=temperature, shift=shift)
+        choice = choose_threshold(prob, scores.label, self.objective)
+        low = None
+        if self.max_missed is not None:
+            low = lowest_bad(prob, scores.label, scores.night, missed=self.max_missed)
         pl_module.threshold.fill_(choice.threshold)
-        self.choice = dataclasses.asdict(choice)
+        self.facts = {
+            "temperature": temperature,
+            "logit_shift": shift,
+            "prior": self.prior,
+            "review_low": None if low is None else min(low, choice.threshold),
+            "threshold_choice": dataclasses.asdict(choice),
+        }
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Write the choice into the checkpoint."""
-        checkpoint[CHOICE_KEY] = dict(self.choice)
+        """Write what was found into the checkpoint."""
+        checkpoint[CALIBRATION_KEY] = dict(self.facts)
 
 
 class BestCheckpoint(ModelCheckpoint):

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
-import torch
 from torch import Tensor
 
+from nightsift.data.batches import frame_batch
 from nightsift.data.cache import TensorCache
 from nightsift.data.catalogue import Catalogue, NightData
 from nightsift.data.windows import centred_windows
@@ -18,8 +19,8 @@ from nightsift.metrics.bootstrap import score_table
 from nightsift.metrics.threshold import is_bad
 from nightsift.models.card import ModelCard
 from nightsift.models.fusion import HEADS, fuse
-from nightsift.models.joint import JointFrameSeqModel
 from nightsift.models.scoring import HeadProbabilities, score_sequence
+from nightsift.models.weights import Model
 
 COLUMNS = (
     "file",
@@ -36,7 +37,7 @@ COLUMNS = (
 
 
 def predict_catalogue(
-    model: JointFrameSeqModel,
+    model: Model,
     card: ModelCard,
     cache: TensorCache,
     catalogue: Catalogue,
@@ -63,6 +64,7 @@ def predict_catalogue(
     for night in catalogue.nights:
         scores = _score_night(model, card, cache, night, batch)
         fused = fuse(scores.prob_frame, scores.prob_seq, **card.fusion)
+        reasons = _reasons(fused, scores.prob_cause, card)
         for i, record in enumerate(night.records):
             time = record.info.time if record.info else None
             rows.append(
@@ -76,7 +78,7 @@ def predict_catalogue(
                     "night": record.night,
                     "time": time.isoformat(timespec="milliseconds") if time else "",
                     "split": record.split,
-                    "reason": "",
+                    "reason": reasons[i],
                 }
             )
         if progress:
@@ -98,6 +100,18 @@ def predict_catalogue(
     for column in ("prob_bad", "prob_frame", "prob_seq"):
         table[column] = table[column].astype(np.float64)
     return apply_threshold(table, card.threshold)
+
+
+def _reasons(
+    prob_bad: npt.NDArray[np.float64], prob_cause: npt.NDArray[np.float64], card: ModelCard
+) -> list[str]:
+    """The likeliest cause of each frame that is not simply good; "" without a cause head."""
+    lowest = card.threshold if card.review_low is None else card.review_low
+    if not prob_cause.shape[1]:
+        return [""] * len(prob_bad)
+    best = prob_cause.argmax(axis=1)
+    told = is_bad(prob_bad, lowest)
+    return [card.causes[cause] if told[i] else "" for i, cause in enumerate(best)]
 
 
 def apply_threshold(table: pd.DataFrame, threshold: float) -> pd.DataFrame:
@@ -138,13 +152,14 @@ def measure(
 
 
 def _score_night(
-    model: JointFrameSeqModel, card: ModelCard, cache: TensorCache, night: NightData, batch: int
+    model: Model, card: ModelCard, cache: TensorCache, night: NightData, batch: int
 ) -> HeadProbabilities:
-    refs = [record.ref for record in night.records if record.ref is not None]
+    def batches() -> Iterator[tuple[Tensor, Tensor]]:
+        for start in range(0, len(night.records), batch):
+            part = frame_batch(cache, night.records[start : start + batch])
+            yield part.frames, part.inputs
 
-    def batches() -> Iterator[Tensor]:
-        for start in range(0, len(refs), batch):
-            yield torch.from_numpy(cache.read_many(refs[start : start + batch]))
-
-    windows = centred_windows(len(refs), card.window).rows if night.ordered else None
-    return score_sequence(model, batches(), windows, temperature=card.temperature)
+    windows = centred_windows(len(night.records), card.window).rows if night.ordered else None
+    return score_sequence(
+        model, batches(), windows, temperature=card.temperature, shift=card.logit_shift
+    )

@@ -12,11 +12,12 @@ from nightsift.data.batches import UNLABELLED
 
 
 class LossParts(NamedTuple):
-    """Scalars: `total` = frame_weight * `frame` + seq_weight * `seq`."""
+    """Scalars: `total` = frame_weight * `frame` + seq_weight * `seq` + cause_weight * `cause`."""
 
     total: Tensor
     frame: Tensor
     seq: Tensor
+    cause: Tensor
 
 
 class JointLoss:
@@ -25,6 +26,8 @@ class JointLoss:
     Args:
         frame_weight: weight of the frame loss, 0-1.
         seq_weight: weight of the sequence loss; None means `1 - frame_weight`.
+        cause_weight: weight of the loss of the cause head, beside the other two; it learns to
+            name what the others judge.
         neighbour_span: steps on either side of a window's centre that count.
         neighbour_decay: weight of a step is this to the power of its distance from the centre.
         step_labels: `own` compares every step with its own label; `centre` compares the
@@ -37,6 +40,7 @@ class JointLoss:
         *,
         frame_weight: float,
         seq_weight: float | None,
+        cause_weight: float,
         neighbour_span: int,
         neighbour_decay: float,
         step_labels: Literal["own", "centre"],
@@ -44,8 +48,11 @@ class JointLoss:
     ) -> None:
         self.frame_weight = frame_weight
         self.seq_weight = 1 - frame_weight if seq_weight is None else seq_weight
-        if not 0 <= frame_weight <= 1 or self.seq_weight < 0:
-            raise ValueError("loss.frame_weight must lie in 0-1 and loss.seq_weight be >= 0")
+        self.cause_weight = cause_weight
+        if not 0 <= frame_weight <= 1 or min(self.seq_weight, cause_weight) < 0:
+            raise ValueError(
+                "loss.frame_weight must lie in 0-1, loss.seq_weight and loss.cause_weight be >= 0"
+            )
         if neighbour_span < 0 or not 0 <= neighbour_decay <= 1:
             raise ValueError("loss.neighbour_span must be >= 0, loss.neighbour_decay in 0-1")
         if step_labels not in ("own", "centre"):
@@ -85,9 +92,16 @@ class JointLoss:
         weights = step * mask * (labels != UNLABELLED)
         return _weighted_bce(logits, labels, weights, self._seq_pos_weight)
 
-    def join(self, frame: Tensor, seq: Tensor) -> LossParts:
-        """Weigh the two parts; a part that has no data this step is given as zero."""
-        return LossParts(self.frame_weight * frame + self.seq_weight * seq, frame, seq)
+    def cause(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Mean loss over known causes; both (B, C), targets 1, 0 or -1; zero without causes."""
+        if not logits.numel():
+            return logits.sum()
+        return _weighted_bce(logits, targets, (targets != UNLABELLED).to(logits.dtype), 1.0)
+
+    def join(self, frame: Tensor, seq: Tensor, cause: Tensor) -> LossParts:
+        """Weigh the parts; a part that has no data this step is given as zero."""
+        total = self.frame_weight * frame + self.seq_weight * seq + self.cause_weight * cause
+        return LossParts(total, frame, seq, cause)
 
 
 def _weighted_bce(logits: Tensor, labels: Tensor, weights: Tensor, pos_weight: float) -> Tensor:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pytorch_lightning as pl
 import torch
+from scipy.special import expit
 from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
@@ -20,18 +21,34 @@ from nightsift.data.batches import FrameBatch, WindowBatch, label_tensor
 from nightsift.data.datamodule import NightsDataModule
 from nightsift.models.card import ModelCard
 from nightsift.models.fusion import fuse
-from nightsift.models.joint import JointFrameSeqModel
-from nightsift.models.scoring import centre_logits, probabilities
+from nightsift.models.scoring import centre_logits
+from nightsift.models.weights import Model
 from nightsift.training.losses import JointLoss
+
+Floats = npt.NDArray[np.float64]
 
 
 class ValidationScores(NamedTuple):
-    """Probabilities and labels (1, 0, -1 unlabelled) of the validation frames, each (N,)."""
+    """Scores of the validation frames, each (N,).
 
-    prob_frame: npt.NDArray[np.float64]
-    prob_seq: npt.NDArray[np.float64]
-    prob_bad: npt.NDArray[np.float64]
-    label: npt.NDArray[np.float64]
+    Attributes:
+        frame_logit: of the frame head.
+        seq_logit: of the sequence head; NaN without a window.
+        label: 1, 0, -1 unlabelled.
+        night: names.
+    """
+
+    frame_logit: Floats
+    seq_logit: Floats
+    label: Floats
+    night: npt.NDArray[np.str_]
+
+    def fused(
+        self, fusion: Mapping[str, Any], *, temperature: float = 1.0, shift: float = 0.0
+    ) -> Floats:
+        """The fused probability of *bad*."""
+        heads = (expit(logit / temperature + shift) for logit in (self.frame_logit, self.seq_logit))
+        return fuse(*heads, **fusion)
 
 
 def selection(average_precision: float, loss: float) -> float:
@@ -67,7 +84,7 @@ class JointModule(pl.LightningModule):
     def __init__(
         self,
         *,
-        model: JointFrameSeqModel,
+        model: Model,
         loss: JointLoss,
         optimizer: Callable[..., Optimizer],
         scheduler: Callable[[Optimizer], LRScheduler] | None,
@@ -117,39 +134,45 @@ class JointModule(pl.LightningModule):
 
     def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
         """Joint loss of one batch of frames and one of windows, either may have run out."""
-        frames: FrameBatch | None = batch["frames"]
+        frames: FrameBatch | None = batch.get("frames")
         windows: WindowBatch | None = batch.get("windows")
         zero = torch.zeros((), device=self.device)
-        frame_loss, seq_loss = zero, zero
+        seq_loss = zero
+        judged: list[tuple[Tensor, FrameBatch]] = []
         if frames is not None:
-            frame_loss = self._frame_loss(frames)
+            group = torch.arange(len(frames.labels), device=self.device)
+            judged.append((self._embed(frames, group), frames))
         if windows is not None:
-            seq_loss = self._seq_loss(windows)
-        parts = self.loss.join(frame_loss, seq_loss)
-        self._log_part("train/loss", parts.total, 1)
-        if frames is not None:
-            self._log_part("train/frame_loss", parts.frame, len(frames.labels))
-        if windows is not None:
-            self._log_part("train/seq_loss", parts.seq, len(windows.labels))
-        return parts.total
+            embedding = self._embed(windows.frames, windows.group)
+            logits = self.model.classify_windows(embedding, windows.windows)
+            seq_loss = self.loss.seq(logits, windows.labels, windows.mask)
+            self._log_part("train/seq_loss", seq_loss, len(windows.labels))
+            if self.nights.frames == "mixed":
+                judged.append((embedding, windows.frames))
+        frame_loss, cause_loss = self._frame_losses(judged) if judged else (zero, zero)
+        total = self.loss.join(frame_loss, seq_loss, cause_loss).total
+        self._log_part("train/loss", total, 1)
+        return total
 
-    def _frame_loss(self, batch: FrameBatch) -> Tensor:
-        x = batch.frames
-        if self.augmentation:
-            x = augment(x, torch.arange(len(x), device=x.device))
-        return self.loss.frame(self.model(x).frame, batch.labels)
+    def _embed(self, batch: FrameBatch, group: Tensor) -> Tensor:
+        x = augment(batch.frames, group) if self.augmentation else batch.frames
+        return self.model.encode(x, batch.inputs)
 
-    def _seq_loss(self, batch: WindowBatch) -> Tensor:
-        x = augment(batch.frames, batch.group) if self.augmentation else batch.frames
-        logits = self.model.classify_windows(self.model.encode(x), batch.windows)
-        return self.loss.seq(logits, batch.labels, batch.mask)
+    def _frame_losses(self, judged: list[tuple[Tensor, FrameBatch]]) -> tuple[Tensor, Tensor]:
+        """Losses of the frame head and the cause head."""
+        embedding = torch.cat([part for part, _ in judged])
+        labels = torch.cat([batch.labels for _, batch in judged])
+        causes = torch.cat([batch.causes for _, batch in judged])
+        frame = self.loss.frame(self.model.classify_frames(embedding), labels)
+        self._log_part("train/frame_loss", frame, len(labels))
+        return frame, self.loss.cause(self.model.classify_causes(embedding), causes)
 
     def _log_part(self, name: str, value: Tensor, size: int) -> None:
         self.log(name, value, prog_bar=True, on_step=False, on_epoch=True, batch_size=size)
 
     def validation_step(self, batch: FrameBatch, batch_idx: int) -> None:
         """Embed one batch; the heads follow when the night is complete."""
-        self._val_embedding.append(self.model.encode(batch.frames))
+        self._val_embedding.append(self.model.encode(batch.frames, batch.inputs))
 
     def on_validation_epoch_end(self) -> None:
         """Score all validation frames with both heads and log losses and average precision."""
@@ -158,7 +181,7 @@ class JointModule(pl.LightningModule):
         part = self.nights.evaluation_set("val")
         labels = label_tensor(part.records).to(self.device)
         frame_logits = self.model.classify_frames(embedding)
-        prob_seq = np.full(len(labels), np.nan)
+        seq_logit = np.full(len(labels), np.nan)
         seq_loss = torch.zeros((), device=self.device)
         if len(part.windows):
             windows = torch.from_numpy(part.windows).to(self.device)
@@ -166,13 +189,15 @@ class JointModule(pl.LightningModule):
             centre = torch.ones(len(seq_logits), 1, dtype=torch.bool, device=self.device)
             own = labels[torch.from_numpy(part.windowed).to(self.device)]
             seq_loss = self.loss.seq(seq_logits[:, None], own[:, None], centre)
-            prob_seq[part.windowed] = probabilities(seq_logits)
-        prob_frame = probabilities(frame_logits)
-        prob_bad = fuse(prob_frame, prob_seq, **self.card.fusion)
+            seq_logit[part.windowed] = seq_logits.double().cpu().numpy()
         self.validation = ValidationScores(
-            prob_frame, prob_seq, prob_bad, labels.double().cpu().numpy()
+            frame_logits.double().cpu().numpy(),
+            seq_logit,
+            labels.double().cpu().numpy(),
+            np.array([record.night for record in part.records], dtype=np.str_),
         )
-        loss = self.loss.join(self.loss.frame(frame_logits, labels), seq_loss)
+        none = torch.zeros((), device=self.device)
+        loss = self.loss.join(self.loss.frame(frame_logits, labels), seq_loss, none)
         self.log("val/loss", loss.total, prog_bar=True)
         fused = self._log_average_precision(self.validation)
         self.log("val/selection", selection(fused, float(loss.total)))
@@ -180,16 +205,19 @@ class JointModule(pl.LightningModule):
     def _log_average_precision(self, scores: ValidationScores) -> float:
         """Log the average precision of each head; returns that of the fused probability."""
         value = float("nan")
-        for head in ("frame", "seq", "bad"):
-            prob = getattr(scores, f"prob_{head}")
+        probs = {
+            "frame": expit(scores.frame_logit),
+            "seq": expit(scores.seq_logit),
+            "fused": scores.fused(self.card.fusion),
+        }
+        for head, prob in probs.items():
             known = (scores.label >= 0) & ~np.isnan(prob)
             label = torch.from_numpy(scores.label[known]).long()
             # Average precision is undefined without both classes.
             value = float("nan")
             if 0 < int(label.sum()) < len(label):
                 value = float(binary_average_precision(torch.from_numpy(prob[known]), label))
-            name = "fused" if head == "bad" else head
-            self.log(f"val/{name}_ap", value, prog_bar=head == "bad")
+            self.log(f"val/{head}_ap", value, prog_bar=head == "fused")
         return value
 
     def on_train_epoch_end(self) -> None:
