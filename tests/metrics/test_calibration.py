@@ -1,6 +1,10 @@
-import numpy as np
+from __future__ import annotations
 
-from nightsift.metrics.calibration import reliability
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+
+from nightsift.metrics.calibration import fit_temperature, lowest_bad, prior_shift, reliability
 
 
 def test_counts_means_and_fractions_by_hand():
@@ -28,3 +32,50 @@ def test_edges_belong_to_the_upper_bin():
     """Every k/15 lies in bin k, whatever the rounding of k/15 * 15."""
     prob = np.linspace(0, 1, 16)[:-1]
     assert reliability(prob, np.zeros(15)).counts.tolist() == [1] * 15
+
+
+def fused(frame: np.ndarray, seq: np.ndarray) -> np.ndarray:
+    return 0.8 * frame + 0.2 * seq
+
+
+@pytest.mark.parametrize("true", [0.5, 1.0, 3.0])
+def test_the_temperature_that_made_the_logits_is_found(true):
+    rng = np.random.default_rng(0)
+    logits = rng.normal(0, 2, 40_000)
+    label = rng.random(40_000) < expit(logits)
+    found = fit_temperature(true * logits, true * logits, label, fused)
+    assert found == pytest.approx(true, rel=0.05)
+
+
+def test_without_both_classes_there_is_no_temperature():
+    assert fit_temperature([1.0, 2.0], [1.0, 2.0], [1, -1], fused) == 1.0
+
+
+def test_the_shift_moves_the_mean_probability_to_the_prior():
+    assert expit(logit(0.25) + prior_shift(0.1, 0.25)) == pytest.approx(0.1)
+    assert prior_shift(0.1, 0.0) == 0.0
+
+
+def test_the_lowest_bad_bound_holds_over_new_nights():
+    """Nights differ; the share of missed bad frames of a new night is at most what was asked."""
+    rng = np.random.default_rng(0)
+
+    def night() -> np.ndarray:
+        return expit(rng.normal(rng.normal(2, 1), 1, int(rng.integers(3, 40))))
+
+    missed = []
+    for _ in range(300):
+        nights = [night() for _ in range(25)]
+        prob = np.concatenate(nights)
+        name = np.repeat(np.arange(25), [len(n) for n in nights]).astype(str)
+        low = lowest_bad(prob, np.ones(len(prob)), name, missed=0.1)
+        missed.append(np.mean(night() < low))
+    assert np.mean(missed) <= 0.1 + 3 * np.std(missed) / np.sqrt(300)
+    assert np.mean(missed) > 0.03  # not by saying 0
+
+
+def test_a_night_of_many_bad_frames_counts_as_one():
+    prob = np.r_[np.full(1000, 0.9), np.full(10, 0.2)]
+    name = np.r_[np.full(1000, "a"), np.full(10, "b")]
+    assert lowest_bad(prob, np.ones(1010), name, missed=0.05) == 0.2
+    assert lowest_bad(prob, np.zeros(1010), name, missed=0.05) is None

@@ -60,9 +60,10 @@ def typical_width(table: npt.NDArray[Any]) -> float:
     Objects much larger than most (trails, galaxies, the glare of a very bright star) do not
     move a median. 0 for fewer than 3 objects.
     """
-    if len(table) < 3:
+    # A plane of noise that is no noise (saturated, constant) gives objects without a peak.
+    top = table[:30][table[:30]["peak"] > 0]
+    if len(top) < 3:
         return 0.0
-    top = table[:30]
     # A Gaussian of peak 1 holds 1.133 FWHM^2.
     return float(np.median(np.sqrt(np.maximum(top["flux"], 0) / (1.133 * top["peak"]))))
 
