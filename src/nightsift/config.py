@@ -213,6 +213,7 @@ class CampaignSchema:
     variety: float = MISSING
     bad_fraction: float = MISSING
     benign_fraction: float = MISSING
+    lasting_fraction: float = MISSING
     faintest: float = MISSING
     grossest: float = MISSING
     kinds: list[str] = MISSING

@@ -38,11 +38,12 @@ class CampaignSpec:
         instruments: names or files; empty for all that ship.
         max_side: of the central subframe that is read, px, >= 64; 0 for whole detectors.
         variety: how much every night's telescope differs from the one that its file describes,
-            and its subframe and number of frames from what is asked for; 0 not at all, 1 as
-            much as telescopes differ (`nightsift.simulate.variety`).
+            its subframe, number of frames and share of bad ones from what is asked for; 0 not
+            at all, 1 as much as telescopes differ (`nightsift.simulate.variety`).
         bad_fraction: share of bad frames in a night, 0-0.8; unless it is 0, a night has at
             least 3 of them.
         benign_fraction: share of nights with nothing bad in them, 0-1.
+        lasting_fraction: share of the other nights in which one defect lasts all night, 0-1.
         faintest: lowest level of a defect, 0 (faint) to 1 (gross).
         grossest: highest level.
         kinds: of defects; empty for all.
@@ -60,6 +61,7 @@ class CampaignSpec:
     variety: float = 0.0
     bad_fraction: float = 0.25
     benign_fraction: float = 0.0
+    lasting_fraction: float = 0.0
     faintest: float = 0.0
     grossest: float = 1.0
     kinds: list[str] = field(default_factory=list)
@@ -90,6 +92,7 @@ class CampaignSpec:
             faintest=self.faintest,
             grossest=self.grossest,
             kinds=self.kinds,
+            lasting=self.lasting_fraction,
         )
 
     @property
@@ -183,20 +186,20 @@ def plan_campaign(root: Path, spec: CampaignSpec, instruments: Sequence[Instrume
     benign = set(order[: round(spec.benign_fraction * spec.nights)].tolist())
     jobs: list[Job] = []
     for number, seed in enumerate(seeds[: spec.nights]):
-        instrument, frames = _varied(
-            instruments[number % len(instruments)], spec, number, spec.frames_per_night
-        )
+        rng = np.random.default_rng([spec.seed, number, 1])
+        instrument = _varied(instruments[number % len(instruments)], spec, rng)
+        frames, defects = _varied_night(spec, rng)
         jobs += night_jobs(
             root / "nights" / f"toi-{number + 1:03d}",
             instrument,
             seed,
             number=number,
             frames=frames,
-            defects=None if number in benign else spec.defects,
+            defects=None if number in benign else defects,
         )
     for number, seed in enumerate(seeds[spec.nights :], start=spec.nights):
         kind = instruments[int(np.random.default_rng(seed).integers(len(instruments)))]
-        instrument, _ = _varied(kind, spec, number, spec.frames_per_night)
+        instrument = _varied(kind, spec, np.random.default_rng([spec.seed, number, 1]))
         jobs.append(
             loose_job(
                 root / "mixed",
@@ -209,13 +212,19 @@ def plan_campaign(root: Path, spec: CampaignSpec, instruments: Sequence[Instrume
     return jobs
 
 
-def _varied(
-    instrument: Instrument, spec: CampaignSpec, number: int, frames: int
-) -> tuple[Instrument, int]:
-    """The telescope of one night with its subframe, and the night's number of frames."""
+def _varied(instrument: Instrument, spec: CampaignSpec, rng: np.random.Generator) -> Instrument:
+    """The telescope of one night, with its subframe."""
     if not spec.variety:
-        return instrument.cropped(spec.max_side), frames
-    rng = np.random.default_rng([spec.seed, number, 1])
-    frames = max(12, round(frames * np.exp(spec.variety * rng.uniform(-0.7, 0.5))))
-    side = max(64, round(spec.max_side * np.exp(-spec.variety * rng.uniform(0, 0.8))))
-    return vary(instrument, rng, spec.variety).cropped(side if spec.max_side else 0), frames
+        return instrument.cropped(spec.max_side)
+    # Mostly small subframes, which are quick to make and to measure, and a few large ones.
+    side = max(64, round(spec.max_side * np.exp(-1.6 * spec.variety * rng.random() ** 0.35)))
+    return vary(instrument, rng, spec.variety).cropped(side if spec.max_side else 0)
+
+
+def _varied_night(spec: CampaignSpec, rng: np.random.Generator) -> tuple[int, DefectSpec]:
+    """The number of frames of one night, and how much goes wrong in it."""
+    frames, bad = (
+        value * float(np.exp(spec.variety * rng.uniform(low, high)))
+        for value, low, high in ((spec.frames_per_night, -0.8, 0.6), (spec.bad_fraction, -1, 1.1))
+    )
+    return max(12, round(frames)), replace(spec.defects, bad_fraction=min(bad, 0.8))

@@ -15,6 +15,17 @@ _SINGLES_SHARE = 0.35
 _COMBINED_SHARE = 0.15
 _TRIES = 300
 _FEWEST_KINDS = 3
+# What can be wrong with a whole night, and has been.
+_LASTING = (
+    "defocus_disc",
+    "defocus_donut",
+    "thick_cloud",
+    "trail",
+    "periodic_error",
+    "wind_shake",
+    "dew",
+    "halo",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +37,7 @@ class DefectSpec:
         faintest: lowest level of a defect's peak, 0 (faint) to 1 (gross).
         grossest: highest level, likewise.
         kinds: of `DEFECTS`; empty for all.
+        lasting: chance that one defect lasts from the first frame to the last, 0-1.
 
     Raises:
         NightsiftError: a value is out of range or a kind is unknown.
@@ -35,8 +47,11 @@ class DefectSpec:
     faintest: float = 0.0
     grossest: float = 1.0
     kinds: list[str] = field(default_factory=list)
+    lasting: float = 0.0
 
     def __post_init__(self) -> None:
+        if not 0 <= self.lasting <= 1:
+            raise NightsiftError(f"expected lasting in 0-1, found {self.lasting}")
         if not 0 <= self.bad_fraction <= 0.8:
             raise NightsiftError(f"expected bad_fraction in 0-0.8, found {self.bad_fraction}")
         if not 0 <= self.faintest <= self.grossest <= 1:
@@ -75,6 +90,9 @@ def plan_defects(rng: np.random.Generator, time_s: Image, spec: DefectSpec) -> P
     """
     plan: Plan = [[] for _ in time_s]
     if not spec.bad_fraction:
+        return plan
+    if spec.lasting and rng.random() < spec.lasting:
+        _add_lasting(plan, time_s, spec, rng)
         return plan
     wanted = max(3, round(time_s.size * spec.bad_fraction))
     singles = max(2, round(_SINGLES_SHARE * wanted))
@@ -150,6 +168,26 @@ def _add_spell(
         i = start + number
         elapsed = float(time_s[i] - time_s[start])
         plan[i].append(first._replace(strength=float(peak * share), elapsed_s=elapsed))
+
+
+def _add_lasting(plan: Plan, time_s: Image, spec: DefectSpec, rng: np.random.Generator) -> None:
+    """One defect all night: steady, growing or shrinking, or passing through its least."""
+    kinds = spec.among(_LASTING) or spec.among([kind for kind in DEFECTS if DEFECTS[kind].spells])
+    if not kinds:
+        return
+    kind = str(rng.choice(kinds))
+    t = np.linspace(-1, 1, time_s.size)
+    share = np.exp(rng.normal(0, 0.05, time_s.size))
+    form = rng.random()
+    if form < 0.3:  # a focus run, a cloud that thins and thickens again
+        share *= np.abs(t - rng.uniform(-0.5, 0.5)) + 0.05
+    elif form < 0.6:
+        share *= np.exp(rng.uniform(-1.5, 1.5) * t)
+    peak = DEFECTS[kind].strength(spec.draw_level(rng)) * share / share.max()
+    first = _occurrence(kind, 0.0, rng)
+    for i, strength in enumerate(peak):
+        elapsed = float(time_s[i] - time_s[0])
+        plan[i].append(first._replace(strength=float(strength), elapsed_s=elapsed))
 
 
 def course(kind: str, length: int, rng: np.random.Generator) -> Image:
