@@ -197,6 +197,7 @@ class CalibrationSchema:
     temperature: bool = MISSING
     prior: float | None = None
     max_missed: float | None = None
+    max_review: float = MISSING
     nights: list[str] = field(default_factory=list)
 
 

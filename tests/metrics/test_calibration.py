@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 from scipy.special import expit, logit
 
-from nightsift.metrics.calibration import fit_temperature, lowest_bad, prior_shift, reliability
+from nightsift.metrics.calibration import (
+    fit_temperature,
+    lower_bound,
+    prior_shift,
+    reliability,
+    review_bound,
+)
 
 
 def test_counts_means_and_fractions_by_hand():
@@ -68,7 +74,7 @@ def test_the_lowest_bad_bound_holds_over_new_nights():
         nights = [night() for _ in range(25)]
         prob = np.concatenate(nights)
         name = np.repeat(np.arange(25), [len(n) for n in nights]).astype(str)
-        low = lowest_bad(prob, np.ones(len(prob)), name, missed=0.1)
+        low = lower_bound(prob, name, 0.1)
         missed.append(np.mean(night() < low))
     assert np.mean(missed) <= 0.1 + 3 * np.std(missed) / np.sqrt(300)
     assert np.mean(missed) > 0.03  # not by saying 0
@@ -77,5 +83,13 @@ def test_the_lowest_bad_bound_holds_over_new_nights():
 def test_a_night_of_many_bad_frames_counts_as_one():
     prob = np.r_[np.full(1000, 0.9), np.full(10, 0.2)]
     name = np.r_[np.full(1000, "a"), np.full(10, "b")]
-    assert lowest_bad(prob, np.ones(1010), name, missed=0.05) == 0.2
-    assert lowest_bad(prob, np.zeros(1010), name, missed=0.05) is None
+    assert lower_bound(prob, name, 0.05) == 0.2
+
+
+def test_the_stricter_of_missed_bad_and_looked_at_good_frames_counts():
+    good, bad = np.linspace(0, 0.5, 101), np.linspace(0.3, 1, 71)
+    prob, label = np.r_[good, bad], np.r_[np.zeros(101), np.ones(71)]
+    night = np.full(172, "a")
+    assert review_bound(prob, label, night, missed=0.1, looked_at=1.0) == pytest.approx(0.37)
+    assert review_bound(prob, label, night, missed=0.1, looked_at=0.1) == pytest.approx(0.45)
+    assert review_bound(good, np.zeros(101), night[:101], missed=0.1, looked_at=0.1) is None

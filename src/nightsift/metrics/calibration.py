@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -88,33 +88,55 @@ def prior_shift(prior: float, share: float) -> float:
     return float(logit(prior) - logit(share))
 
 
-def lowest_bad(
-    prob: npt.ArrayLike, label: npt.ArrayLike, night: npt.ArrayLike, *, missed: float
+def review_bound(
+    prob: npt.ArrayLike,
+    label: npt.ArrayLike,
+    night: npt.ArrayLike,
+    *,
+    missed: float,
+    looked_at: float,
 ) -> float | None:
-    """The bound below which at most a share `missed` of the bad frames of a night lies.
+    """The probability from which on a frame is worth a look.
 
-    Split-conformal with nights as the exchangeable unit: the distribution functions of the
-    nights are averaged (Dunn, Wasserman & Ramdas 2023, JASA 118, 2491, CDF pooling), so that a
-    night with many bad frames counts as one. The bound holds for the average of new nights like
-    these; with fewer than 1 / missed nights the finite-sample term is left out.
+    Below it lies at most a share `missed` of the bad frames of a night; but above it not more
+    than a share `looked_at` of the good ones, which is the stricter of the two where the classes
+    cannot be told apart.
 
     Args:
         prob: (N,) fused probabilities.
-        label: (N,) 1 bad; anything else is left out.
+        label: (N,) 1 bad, 0 good; anything else is left out.
         night: (N,) name of each frame's night.
         missed: 0-1.
+        looked_at: 0-1.
 
     Returns:
         A probability, or None without bad frames.
     """
-    bad = np.asarray(label, dtype=np.float64) == 1
-    probs, names = np.asarray(prob, dtype=np.float64)[bad], np.asarray(night)[bad]
-    if not len(probs):
+    truth, probs, names = np.asarray(label), np.asarray(prob, dtype=np.float64), np.asarray(night)
+    bad, good = truth == 1, truth == 0
+    if not bad.any():
         return None
-    nights, member, counts = np.unique(names, return_inverse=True, return_counts=True)
-    extra = 1.0 if len(nights) * missed >= 1 else 0.0
+    low = lower_bound(probs[bad], names[bad], missed)
+    return max(low, -lower_bound(-probs[good], names[good], looked_at)) if good.any() else low
+
+
+def lower_bound(score: Floats, night: npt.NDArray[Any], share: float) -> float:
+    """The bound below which at most `share` of the scores of a night lies.
+
+    Split-conformal with nights as the exchangeable unit: the distribution functions of the
+    nights are averaged (Dunn, Wasserman & Ramdas 2023, JASA 118, 2491, CDF pooling), so that a
+    night with many frames counts as one. The bound holds for the average of new nights like
+    these; with fewer than 1 / share nights the finite-sample term is left out.
+
+    Args:
+        score: (N,), N >= 1.
+        night: (N,) name of each score's night.
+        share: 0-1.
+    """
+    nights, member, counts = np.unique(night, return_inverse=True, return_counts=True)
+    extra = 1.0 if len(nights) * share >= 1 else 0.0
     weight = 1.0 / counts[member] / (len(nights) + extra)
-    order = np.argsort(probs, kind="stable")
+    order = np.argsort(score, kind="stable")
     below = np.cumsum(weight[order]) - weight[order] + extra / (len(nights) + extra)
-    allowed = np.flatnonzero(below <= missed)
-    return float(probs[order][allowed[-1]] if len(allowed) else probs.min())
+    allowed = np.flatnonzero(below <= share + 1e-12)
+    return float(score[order][allowed[-1]] if len(allowed) else score.min())

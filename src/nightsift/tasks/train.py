@@ -72,6 +72,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
             temperature=cfg.calibration.temperature,
             prior=cfg.calibration.prior,
             max_missed=cfg.calibration.max_missed,
+            max_review=cfg.calibration.max_review,
         ),
     )
     callbacks.append(WeightsExport(cfg.export.path))

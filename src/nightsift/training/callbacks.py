@@ -14,7 +14,7 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from nightsift.errors import NightsiftError
-from nightsift.metrics.calibration import fit_temperature, lowest_bad, prior_shift
+from nightsift.metrics.calibration import fit_temperature, prior_shift, review_bound
 from nightsift.metrics.threshold import Objective, choose_threshold
 from nightsift.models.fusion import fuse
 from nightsift.models.weights import CALIBRATION_KEY, load_weights, save_weights
@@ -36,6 +36,7 @@ class ThresholdCalibration(pl.Callback):
         prior: share of bad frames that the probabilities are meant for; None as in training.
         max_missed: share of the bad frames that may lie below the range to be looked at;
             None for no such range.
+        max_review: share of the good frames that may lie in it or above.
     """
 
     def __init__(
@@ -45,11 +46,13 @@ class ThresholdCalibration(pl.Callback):
         temperature: bool = False,
         prior: float | None = None,
         max_missed: float | None = None,
+        max_review: float = 1.0,
     ) -> None:
         self.objective = objective
         self.temperature = temperature
         self.prior = prior
         self.max_missed = max_missed
+        self.max_review = max_review
         self.facts: dict[str, Any] = {}
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -74,7 +77,13 @@ class ThresholdCalibration(pl.Callback):
         choice = choose_threshold(prob, scores.label, self.objective)
         low = None
         if self.max_missed is not None:
-            low = lowest_bad(prob, scores.label, scores.night, missed=self.max_missed)
+            low = review_bound(
+                prob,
+                scores.label,
+                scores.night,
+                missed=self.max_missed,
+                looked_at=self.max_review,
+            )
         pl_module.threshold.fill_(choice.threshold)
         self.facts = {
             "temperature": temperature,

@@ -1,0 +1,93 @@
+"""Good, review or bad, with a reason in words, for every frame."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from nightsift.heuristics.rules import RULES
+from nightsift.heuristics.score import RobustScore, explain, severity
+from nightsift.models.card import ModelCard
+
+VERDICTS = ("good", "review", "bad")
+_NIGHTS, _SPELLS = 24, 5
+# Fewer frames in a row are no spell.
+_SHORTEST_SPELL = 3
+
+
+def add_verdicts(table: pd.DataFrame, features: pd.DataFrame, card: ModelCard) -> pd.DataFrame:
+    """Predictions with `verdict` and `explanation` behind the contract's columns.
+
+    `bad` is what `pred` says; `review` is what lies between the card's `review_low` and its
+    threshold. Where the measured values alone would reject a frame they name the reason, else
+    the weights do; the explanation gives the values that speak for it.
+
+    Args:
+        table: predictions of every file.
+        features: of the same files, from `nightsift.heuristics.table.measure_night`.
+        card: of the weights.
+    """
+    by_file = features.set_index("file").reindex(table["file"])
+    known = by_file["error"].eq("").to_numpy()
+    low = card.threshold if card.review_low is None else min(card.review_low, card.threshold)
+    prob = table["prob_bad"].to_numpy(dtype=float)
+    verdict = np.where(prob >= low, "review", "good")
+    verdict = np.where(prob >= card.threshold, "bad", verdict)
+    out = table.assign(verdict=np.where(np.isnan(prob), "", verdict), explanation="")
+    rows = by_file[known]
+    judged = RobustScore().judge(rows)
+    single = {rule: severity(rule, rows) for rule in RULES}
+    reasons, texts = list(out["reason"]), list(out["explanation"])
+    for i, place in enumerate(np.flatnonzero(known)):
+        if out["verdict"].iloc[place] not in ("review", "bad"):
+            continue
+        if judged["flag_any"].iloc[i] or not reasons[place]:
+            reasons[place] = str(judged["reason"].iloc[i])
+        severities = {rule: values[i] for rule, values in single.items()}
+        row = rows.iloc[i].to_dict()
+        texts[place] = (
+            explain(row, reasons[place], severities)
+            or f"{reasons[place]}: the weights see it in the picture, no single measurement tells"
+        )
+    out["reason"], out["explanation"] = reasons, texts
+    first = list(table.columns[:10])
+    return out[[*first, "verdict", "explanation", *table.columns[10:]]]
+
+
+def spells(table: pd.DataFrame) -> list[tuple[str, str, str, int, str]]:
+    """(night, first file, last file, frames, commonest reason) of runs of bad frames.
+
+    At least three in a row in time; the longest first.
+    """
+    found = []
+    for night, part in table[table["verdict"] != ""].groupby("night", sort=False):
+        bad = (part["verdict"] == "bad").to_numpy()
+        edges = np.flatnonzero(np.diff(np.r_[0, bad.astype(int), 0]))
+        for start, stop in zip(edges[::2], edges[1::2], strict=True):
+            run = part.iloc[start:stop]
+            if len(run) >= _SHORTEST_SPELL:
+                reason = str(run["reason"].mode().iloc[0])
+                ends = run["file"].iloc[0], run["file"].iloc[-1]
+                found.append((str(night), *ends, len(run), reason))
+    return sorted(found, key=lambda spell: -spell[3])
+
+
+def print_sorted(table: pd.DataFrame) -> None:
+    """Per night: frames, bad ones by reason, doubtful and unreadable ones; the worst spells."""
+    console = Console(width=120)
+    out = Table(title="verdicts")
+    for title in ("night", "frames", "good", "review", "bad", "unreadable", "why"):
+        out.add_column(title, justify="left" if title in ("night", "why") else "right")
+    nights = list(table.groupby("night", sort=False))
+    for night, part in nights[:_NIGHTS]:
+        counts = [int((part["verdict"] == verdict).sum()) for verdict in (*VERDICTS, "")]
+        why = part.loc[part["verdict"] == "bad", "reason"].value_counts()
+        reasons = ", ".join(f"{count} {reason}" for reason, count in why.items())
+        out.add_row(str(night), *(str(count) for count in (len(part), *counts)), reasons)
+    if len(nights) > _NIGHTS:
+        out.caption = f"and {len(nights) - _NIGHTS} more nights in the CSV"
+    console.print(out)
+    for night, first, last, count, reason in spells(table)[:_SPELLS]:
+        console.print(f"{night}: {count} bad frames in a row ({reason}), {first} to {last}")
