@@ -259,6 +259,10 @@ class PredictConfig:
     folder: str = MISSING
     ckpt: str = MISSING
     out_csv: str = MISSING
+    action: str = MISSING
+    kept_folder: str = MISSING
+    yes: bool = MISSING
+    undo: str = MISSING
     threshold: Any = MISSING
     device: str = MISSING
     cache_dir: str = MISSING

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -45,6 +46,16 @@ def making_folder(path: Path) -> Iterator[Path]:
             raise FileExistsError(17, "came to exist meanwhile", str(path)) from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """A relative link at `target`, or a copy where links cannot be made."""
+    try:
+        target.symlink_to(os.path.relpath(source, target.parent.resolve()))
+    except (OSError, NotImplementedError, ValueError):
+        # Windows without the right to link, another drive, a memory card.
+        with replacing(target) as temporary:
+            shutil.copyfile(source, temporary)
 
 
 def _temporary(path: Path) -> Path:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
 from nightsift.errors import NightsiftError
-from nightsift.files import replacing
+from nightsift.files import link_or_copy
 
 
 def make_prior_folder(folder: Path, files: Sequence[str]) -> int:
@@ -33,10 +31,5 @@ def make_prior_folder(folder: Path, files: Sequence[str]) -> int:
     for rank, file in enumerate(files, start=1):
         source = Path(file).absolute()
         target = folder / f"{rank:0{digits}d}_{source.name}"
-        try:
-            target.symlink_to(os.path.relpath(source, folder.resolve()))
-        except (OSError, NotImplementedError, ValueError):
-            # Windows without the right to link, another drive, a memory card.
-            with replacing(target) as temporary:
-                shutil.copyfile(source, temporary)
+        link_or_copy(source, target)
     return len(files)

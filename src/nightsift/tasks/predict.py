@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
+from nightsift.errors import NightsiftError
 from nightsift.tasks.launch import launch
 from nightsift.tasks.sources import load_for_use, progress_bar, read_catalogue, score
 
@@ -15,21 +16,66 @@ if TYPE_CHECKING:
 
     from nightsift.data.catalogue import Catalogue
 
+ACTIONS = ("report", "link", "move")
 
-def run(cfg: DictConfig) -> pd.DataFrame:
-    """Judge every file below `folder`; returns and writes the table of predictions."""
+
+def run(cfg: DictConfig) -> pd.DataFrame | None:
+    """Judge every file below `folder`; returns and writes the table of predictions.
+
+    With `undo` nothing is judged: the moves of that record are taken back.
+    """
+    from nightsift.report.handoff import write_lists
     from nightsift.report.run import write_predictions
     from nightsift.report.verdicts import add_verdicts, print_sorted
 
+    if cfg.action not in ACTIONS:
+        raise NightsiftError(f"action must be one of {', '.join(ACTIONS)}, got {cfg.action!r}")
+    if cfg.undo:
+        put_back(Path(cfg.undo))
+        return None
+    if not cfg.folder:
+        raise NightsiftError("missing: folder=...")
     loaded = load_for_use(cfg)
     cfg.data.seq_dirs = [cfg.folder]
     catalogue, cache = read_catalogue(cfg, loaded)
     table = add_verdicts(score(cfg, loaded, catalogue, cache), measure(cfg, catalogue), loaded.card)
-    out_csv = Path(cfg.out_csv) if cfg.out_csv else Path(cfg.run_dir) / "predictions.csv"
+    run_dir = Path(cfg.run_dir)
+    out_csv = Path(cfg.out_csv) if cfg.out_csv else run_dir / "predictions.csv"
     write_predictions(out_csv, table)
+    lists = write_lists(run_dir / "lists", table)
     print_sorted(table)
-    print(f"written: {out_csv}")
+    act(cfg, table)
+    print(f"written: {out_csv}, {lists[0].parent}")
     return table
+
+
+def act(cfg: DictConfig, table: pd.DataFrame) -> None:
+    """Do with the frames what `action` says; moves are only shown unless `yes` is true."""
+    from nightsift.report.handoff import link_kept
+    from nightsift.report.moving import move_files, plan_moves
+
+    if cfg.action == "link":
+        folder = Path(cfg.kept_folder or Path(cfg.run_dir) / "kept")
+        print(f"linked or copied: {link_kept(folder, table)} kept frames in {folder}")
+    if cfg.action != "move":
+        return
+    moves = plan_moves([Path(file) for file in table.loc[table["verdict"] == "bad", "file"]])
+    if not cfg.yes:
+        for move in moves:
+            print(f"would move {move.source} to {move.target}")
+        print(f"{len(moves)} files would be moved; nothing was: add yes=true")
+        return
+    record = Path(cfg.run_dir) / "moves.jsonl"
+    move_files(moves, record)
+    print(f"{len(moves)} files moved; python -m predict undo={record} puts them back")
+
+
+def put_back(record: Path) -> None:
+    """Undo the moves of a record."""
+    from nightsift.report.moving import undo_moves
+
+    undone = undo_moves(record)
+    print(f"{undone.back} files put back, {undone.untouched} had not been moved")
 
 
 def measure(cfg: DictConfig, catalogue: Catalogue) -> pd.DataFrame:
