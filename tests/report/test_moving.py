@@ -82,7 +82,7 @@ def test_nothing_is_overwritten_on_either_way(night, tmp_path):
     with pytest.raises(NightsiftError, match="came to exist"):
         move_files(moves, tmp_path / "r.jsonl")
     (night / "f2.fits").write_text("new frame of the same name")
-    with pytest.raises(NightsiftError, match="0 files put back.*f2.fits exists"):
+    with pytest.raises(NightsiftError, match=r"0 files put back.*f2.fits exists"):
         undo_moves(tmp_path / "r.jsonl")
     assert (night / "rejected" / "f3.fits").read_text() == "came meanwhile"
     assert (night / "rejected" / "f2.fits").read_bytes() == bytes([2]) * 3
@@ -106,9 +106,9 @@ def test_a_record_is_never_written_over(night, tmp_path):
 def test_a_record_that_nobody_wrote_moves_nothing(tmp_path, line):
     record = tmp_path / "r.jsonl"
     record.write_text(json.dumps({"format": 1}) + "\n" + json.dumps(line) + "\n")
-    with pytest.raises(NightsiftError, match="no record|no place"):
+    with pytest.raises(NightsiftError, match=r"no record|no place"):
         undo_moves(record)
-    with pytest.raises(NightsiftError, match="undo=.*absent"):
+    with pytest.raises(NightsiftError, match=r"undo=.*absent"):
         undo_moves(tmp_path / "absent")
 
 
