@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -80,15 +80,16 @@ class NightData:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """All nights, the files that could not be read, and what became of the labels."""
+    """All nights, files that could not be read or were left out, and what became of the labels."""
 
     nights: tuple[NightData, ...]
     unreadable: tuple[Record, ...]
     unmatched_labels: tuple[str, ...]
+    left_out: tuple[Record, ...] = ()
 
     @property
     def records(self) -> list[Record]:
-        """Every record, unreadable ones last."""
+        """Every record but those left out, unreadable ones last."""
         readable = [record for night in self.nights for record in night.records]
         return readable + list(self.unreadable)
 
@@ -117,6 +118,8 @@ class Sources:
         label_dirs: more folders to search for label tables.
         labels_from_names: a frame without a row is bad if "bad" is in its name, else good.
         max_gap_h: a longer pause between two frames starts a new night, hours.
+        passed_over: files that are treated as if they were not there.
+        left_out: files that are listed but not read, and why.
     """
 
     mixed_dirs: Sequence[Path] = ()
@@ -125,6 +128,8 @@ class Sources:
     label_dirs: Sequence[Path] = ()
     labels_from_names: bool = False
     max_gap_h: float = 4.0
+    passed_over: frozenset[Path] = frozenset()
+    left_out: Mapping[Path, str] = field(default_factory=dict)
 
 
 def build_catalogue(
@@ -141,12 +146,10 @@ def build_catalogue(
         NightsiftError: a folder is missing or empty, a label table is wrong or ambiguous, or
             not one file could be read.
     """
-    seq_files = _unique(path for folder in sources.seq_dirs for path in find_files(folder))
+    seq_files = _files(sources.seq_dirs, sources)
     taken = {path.resolve() for path in seq_files}
     mixed_files = [
-        path
-        for path in _unique(p for folder in sources.mixed_dirs for p in find_files(folder))
-        if path.resolve() not in taken
+        path for path in _files(sources.mixed_dirs, sources) if path.resolve() not in taken
     ]
     files = seq_files + mixed_files
     if not files:
@@ -163,12 +166,19 @@ def build_catalogue(
             f"none of {len(records)} files could be read; {first.path}: {first.error}"
         )
     unreadable = [record for record in records.values() if record.error]
-    for record in unreadable:
+    left_out = [Record(path, error=why) for path, why in sources.left_out.items()]
+    for record in (*unreadable, *left_out):
         record.night = record.path.parent.name
     _warn_listed("unreadable files", [f"{r.path}: {r.error}" for r in unreadable])
     nights = _group(readable, seq_files, sources, ordered=True)
     nights += _group(readable, mixed_files, sources, ordered=False)
-    return Catalogue(tuple(nights), tuple(unreadable), tuple(match.unmatched_rows))
+    return Catalogue(tuple(nights), tuple(unreadable), tuple(match.unmatched_rows), tuple(left_out))
+
+
+def _files(folders: Sequence[Path], sources: Sources) -> list[Path]:
+    aside = sources.passed_over | sources.left_out.keys()
+    found = _unique(path for folder in folders for path in find_files(folder))
+    return [path for path in found if path not in aside]
 
 
 def _label(records: dict[Path, Record], sources: Sources) -> LabelMatch:

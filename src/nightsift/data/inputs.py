@@ -10,12 +10,18 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from nightsift.data.catalogue import Catalogue, NightData, Record
 from nightsift.fits.nights import Night
 from nightsift.heuristics.measure import Measured
 from nightsift.heuristics.parallel import make_pool
-from nightsift.heuristics.relative import INPUT_NAMES, loose_inputs, night_inputs
+from nightsift.heuristics.relative import (
+    INPUT_NAMES,
+    loose_inputs,
+    night_inputs,
+    relative_inputs,
+)
 from nightsift.heuristics.rules import REASONS
 from nightsift.heuristics.table import measure_files
 
@@ -51,6 +57,15 @@ def attach_inputs(
         for night, rows in zip(catalogue.nights, values, strict=True):
             for record, row in zip(night.records, rows, strict=True):
                 record.inputs = row
+
+
+def attach_compared(catalogue: Catalogue, features: pd.DataFrame) -> None:
+    """Fill `Record.inputs` of nights from a table of `measure_night` of the same files."""
+    by_file = features.set_index("file", drop=False)
+    for night in catalogue.nights:
+        rows = by_file.loc[[str(record.path) for record in night.records]]
+        for record, values in zip(night.records, relative_inputs(rows), strict=True):
+            record.inputs = values
 
 
 def _as_night(night: NightData) -> Night:

@@ -11,6 +11,7 @@ from scipy.ndimage import uniform_filter
 from torch.nn import functional
 
 from nightsift.heuristics.background import measure_sky
+from nightsift.heuristics.prepare import prepare_pixels
 from nightsift.heuristics.reduction import Reduced, reduce_frame
 
 Pixels = npt.NDArray[Any]
@@ -55,7 +56,7 @@ class TwoScale:
 
     def __call__(self, pixels: Pixels, img_size: int) -> Floats:
         """Map (H, W) pixels to (4, img_size, img_size), within +-clip."""
-        pixels = _within_float_range(pixels)
+        pixels = prepare_pixels(pixels)
         reduced = reduce_frame(pixels)
         if not reduced.noise_adu > 0:  # a constant plane: nothing to scale by
             return np.zeros((4, img_size, img_size), dtype=np.float32)
@@ -69,11 +70,6 @@ class TwoScale:
         mosaic = _mosaic(pixels, mean, reduced)
         planes = np.arcsinh(np.stack([mean, top, level, mosaic]) / self.softening)
         return np.nan_to_num(planes).clip(-self.clip, self.clip).astype(np.float32)
-
-
-def _within_float_range(pixels: Pixels) -> Pixels:
-    """Values whose squares overflow float32 are no light: they are cut."""
-    return np.clip(pixels, -1e15, 1e15) if pixels.dtype.kind == "f" else pixels
 
 
 def _pooled(image: Floats, size: int, *, brightest: bool = False) -> Floats:

@@ -14,6 +14,7 @@ from astropy.io.fits import VerifyError
 _TIME_KEYS = ("TIME-OBS", "UT-OBS", "UTSTART", "UTCSTART", "UTC-OBS", "UT", "UTC", "TIME-BEG")
 _EXPOSURE_KEYS = ("EXPTIME", "EXPOSURE", "EXP_TIME", "ITIME", "ONTIME", "ELAPTIME", "TELAPSE")
 _FILTER_KEYS = ("FILTER", "FILTNAM", "FILTNAME", "INSFILTE", "FILTERID", "FILT-ID", "FILTERS")
+_KIND_KEYS = ("IMAGETYP", "IMAGETYPE", "OBSTYPE", "FRAME", "FRAMETYP", "IMTYPE", "PICTTYPE")
 _WHEEL_KEYS = ("FILTER1", "FILTER2", "FILTER3")
 _EMPTY_SLOTS = {"air", "clear", "open", "empty", "none", "notpresent"}
 
@@ -47,6 +48,7 @@ class FrameInfo:
         object: name of the target.
         telescope: name of the telescope.
         instrument: name of the camera.
+        kind: what the camera's program calls the frame ("Light Frame", "FLAT", "zero").
     """
 
     height: int
@@ -57,6 +59,7 @@ class FrameInfo:
     object: str | None = None
     telescope: str | None = None
     instrument: str | None = None
+    kind: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The facts as JSON primitives, the time in ISO 8601."""
@@ -95,6 +98,7 @@ def parse_header(header: Mapping[str, Any], shape: tuple[int, int]) -> FrameInfo
         object=_text(header, "OBJECT"),
         telescope=_text(header, "TELESCOP"),
         instrument=_text(header, "INSTRUME"),
+        kind=_text(header, *_KIND_KEYS),
     )
 
 

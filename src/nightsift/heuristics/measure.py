@@ -11,6 +11,7 @@ import numpy.typing as npt
 from nightsift.fits.header import FrameInfo
 from nightsift.fits.reader import Frame, UnreadableFrame, read_frame
 from nightsift.heuristics.background import GRID_COLS, GRID_ROWS, measure_sky
+from nightsift.heuristics.prepare import prepare_pixels
 from nightsift.heuristics.readout import acf_width_px, measure_readout
 from nightsift.heuristics.reduction import Pixels, Reduced, reduce_frame
 from nightsift.heuristics.shapes import Stars, measure_stars
@@ -66,7 +67,7 @@ def measure_file(path: Path) -> Measured:
 
 def measure_frame(frame: Frame) -> Measured:
     """All features of one frame that need no other frame."""
-    pixels = _within_float_range(frame.pixels)
+    pixels = prepare_pixels(frame.pixels)
     reduced = reduce_frame(pixels)
     sky = measure_sky(reduced.image, reduced.noise_adu)
     found = detect(sky.residual, sky.sigma, reduced.factor)
@@ -132,13 +133,6 @@ def shape_features(stars: Stars) -> dict[str, float]:
         "concentration": float(np.median(kept.concentration)),
         "dip": float(np.median(kept.dip)),
     }
-
-
-def _within_float_range(pixels: Pixels) -> Pixels:
-    """Values whose squares overflow float32 are no light: they are cut."""
-    if pixels.dtype.kind != "f":
-        return pixels
-    return np.clip(pixels, -1e15, 1e15) if np.abs(pixels).max() > 1e15 else pixels
 
 
 def _stars(pixels: Pixels, reduced: Reduced, found: Detections, width: float) -> Stars:

@@ -71,6 +71,11 @@ def measure_night(
     measured = measure_files(
         files, store=store, workers=workers, processes=processes, progress=progress
     )
+    return compare_files(measured, max_gap_h=max_gap_h)
+
+
+def compare_files(measured: Mapping[Path, Measured], *, max_gap_h: float = 4.0) -> pd.DataFrame:
+    """The table of `measure_night` from what `measure_files` found."""
     parts = [
         compare_night(night_features(night, [measured[path] for path in night.files]))
         for night in nights_of(measured, max_gap_h=max_gap_h)

@@ -20,7 +20,7 @@ from nightsift.simulate.variety import vary
 from nightsift.simulate.work import Progress, in_processes, process_count
 
 # Raised when the same spec no longer gives the same pixels.
-FORMAT = 5
+FORMAT = 6
 RECORD = "campaign.json"
 _MIXED_BAD_FRACTION = 0.45
 # A loose frame has no neighbours to tell a faint defect by.

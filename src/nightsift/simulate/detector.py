@@ -21,7 +21,7 @@ class FixedPattern:
     """What every frame of a night shares, (H, W) each.
 
     Attributes:
-        flat: sensitivity against the centre's, with vignetting and dust.
+        flat: sensitivity against the centre's, with vignetting, dust and colour matrix.
         dark_e_s: dark current with hot pixels and amplifier glow.
         bias_adu: offset with columns and amplifiers.
         fringes: -1 to 1, in units of the fringes' amplitude.
@@ -55,6 +55,8 @@ def _flat(instrument: Instrument, rng: np.random.Generator) -> Light:
     flat *= 1 + instrument.detector.prnu * rng.standard_normal(shape, dtype=np.float32)
     for _ in range(rng.poisson(instrument.optics.donuts)):
         _shade_donut(flat, instrument, rng)
+    for number, sensitivity in enumerate(instrument.detector.colour_matrix):
+        flat[number // 2 :: 2, number % 2 :: 2] *= np.float32(sensitivity)
     return np.clip(flat, 0.02, None)
 
 

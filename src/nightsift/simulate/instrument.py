@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 from nightsift.errors import NightsiftError
 from nightsift.simulate.sky import BANDS
@@ -74,6 +74,8 @@ class Detector:
         glow_e_s: amplifier glow in the corner, electrons per pixel and second.
         cosmic_rays: hits per cm2 and minute.
         dtype: `uint16`, `int16` or, for frames that were calibrated already, `float32`.
+        colour_matrix: sensitivities of the four kinds of pixels of a colour camera, in the
+            order (0, 0), (0, 1), (1, 0), (1, 1) of row and column; empty for a monochrome one.
     """
 
     width: int
@@ -97,6 +99,7 @@ class Detector:
     glow_e_s: float
     cosmic_rays: float
     dtype: str
+    colour_matrix: list[float] = field(default_factory=list)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -258,14 +261,14 @@ _BOUNDS: dict[str, tuple[float, float]] = {
 def _check_ranges(instrument: Instrument) -> None:
     parts = (instrument.optics, instrument.detector, instrument.mount, instrument.site)
     for part in parts:
-        for field in fields(part):
-            value = getattr(part, field.name)
+        for own in fields(part):
+            value = getattr(part, own.name)
             numbers = value if isinstance(value, list) else [value]
-            low, high = _BOUNDS.get(field.name, (0, math.inf))
+            low, high = _BOUNDS.get(own.name, (0, math.inf))
             for number in numbers:
                 if isinstance(number, int | float) and not low <= number <= high:
                     raise NightsiftError(
-                        f"instrument {instrument.telescope}: {field.name}={number}: expected "
+                        f"instrument {instrument.telescope}: {own.name}={number}: expected "
                         f"{low:g} to {high:g}"
                     )
 
@@ -278,6 +281,7 @@ def _check_choices(instrument: Instrument) -> None:
         ("psf", instrument.optics.psf, PSFS),
         ("amplifiers", detector.amplifiers, (1, 2, 4)),
         ("dtype", detector.dtype, ("uint16", "int16", "float32")),
+        ("number of colour_matrix", len(detector.colour_matrix), (0, 4)),
         *(("bands", band, tuple(BANDS)) for band in site.bands),
     ]
     for name, value, allowed in choices:

@@ -26,6 +26,10 @@ _LASTING = (
     "dew",
     "halo",
 )
+# Steady all night, these look like another telescope or a thinner field.
+_ONLY_CHANGING = ("thick_cloud",)
+# A steady one must be as strong as this, or nobody could tell it from how the telescope is.
+_STEADY_LEVEL = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,19 +175,22 @@ def _add_spell(
 
 
 def _add_lasting(plan: Plan, time_s: Image, spec: DefectSpec, rng: np.random.Generator) -> None:
-    """One defect all night: steady, growing or shrinking, or passing through its least."""
+    """One defect all night: steady and strong, or growing, shrinking or passing its least."""
     kinds = spec.among(_LASTING) or spec.among([kind for kind in DEFECTS if DEFECTS[kind].spells])
     if not kinds:
         return
     kind = str(rng.choice(kinds))
+    level = spec.draw_level(rng)
     t = np.linspace(-1, 1, time_s.size)
     share = np.exp(rng.normal(0, 0.05, time_s.size))
     form = rng.random()
-    if form < 0.3:  # a focus run, a cloud that thins and thickens again
+    if form < 0.4 and kind not in _ONLY_CHANGING:
+        level = min(max(level, _STEADY_LEVEL), spec.grossest)
+    elif form < 0.7:  # a focus run, a cloud that thins and thickens again
         share *= np.abs(t - rng.uniform(-0.5, 0.5)) + 0.05
-    elif form < 0.6:
-        share *= np.exp(rng.uniform(-1.5, 1.5) * t)
-    peak = DEFECTS[kind].strength(spec.draw_level(rng)) * share / share.max()
+    else:  # grows or shrinks by a factor of 12 to 55
+        share *= np.exp(rng.uniform(1.25, 2.0) * rng.choice([-1, 1]) * t)
+    peak = DEFECTS[kind].strength(level) * share / share.max()
     first = _occurrence(kind, 0.0, rng)
     for i, strength in enumerate(peak):
         elapsed = float(time_s[i] - time_s[0])

@@ -31,6 +31,9 @@ _MOUNT |= {"dither_px": 0.5}
 _SITE = {"seeing_arcsec": 0.25, "extinction": 0.25, "overhead_s": 0.6}
 # What a logarithm cannot make brighter or darker enough, magnitudes.
 _SKY_MAG = 0.8
+# Chance of a colour camera at a variety of 1, and how the filters lie on its pixels.
+_COLOUR = 0.15
+_MATRICES = ("RGGB", "BGGR", "GRBG", "GBRG")
 # Beyond these a star is a pixel, or fills the frame.
 _FWHM_PX = (1.3, 9.0)
 
@@ -82,6 +85,7 @@ def _draw(instrument: Instrument, rng: np.random.Generator, variety: float) -> I
             detector,
             bias_adu=round(detector.bias_adu),
             amplifiers=other((1, 2, 4), detector.amplifiers),
+            colour_matrix=_matrix(rng) if rng.random() < _COLOUR * variety else [],
         ),
         mount=replace(
             _scaled(instrument.mount, _MOUNT, rng, variety),
@@ -93,6 +97,12 @@ def _draw(instrument: Instrument, rng: np.random.Generator, variety: float) -> I
             exposures_s=[round(max(seconds * exposure, 2.0), 1) for seconds in site.exposures_s],
         ),
     )
+
+
+def _matrix(rng: np.random.Generator) -> list[float]:
+    """Of a night sky seen through red, green and blue filters."""
+    sensitivity = {"R": rng.uniform(0.4, 0.95), "G": 1.0, "B": rng.uniform(0.3, 0.85)}
+    return [float(sensitivity[letter]) for letter in str(rng.choice(_MATRICES))]
 
 
 def _scaled(part: Part, spread: dict[str, float], rng: np.random.Generator, variety: float) -> Part:

@@ -9,12 +9,11 @@ from omegaconf import DictConfig
 
 from nightsift.errors import NightsiftError
 from nightsift.tasks.launch import launch
-from nightsift.tasks.sources import load_for_use, progress_bar, read_catalogue, score
+from nightsift.tasks.sources import load_for_use, make_sources, progress_bar
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nightsift.data.catalogue import Catalogue
 
 ACTIONS = ("report", "link", "move")
 
@@ -24,9 +23,11 @@ def run(cfg: DictConfig) -> pd.DataFrame | None:
 
     With `undo` nothing is judged: the moves of that record are taken back.
     """
+    from nightsift.heuristics.store import MEASURED
     from nightsift.report.handoff import write_lists
     from nightsift.report.run import write_predictions
-    from nightsift.report.verdicts import add_verdicts, print_sorted
+    from nightsift.report.verdicts import print_sorted
+    from nightsift.sorting import sort_frames
 
     if cfg.action not in ACTIONS:
         raise NightsiftError(f"action must be one of {', '.join(ACTIONS)}, got {cfg.action!r}")
@@ -37,16 +38,24 @@ def run(cfg: DictConfig) -> pd.DataFrame | None:
         raise NightsiftError("missing: folder=...")
     loaded = load_for_use(cfg)
     cfg.data.seq_dirs = [cfg.folder]
-    catalogue, cache = read_catalogue(cfg, loaded)
-    table = add_verdicts(score(cfg, loaded, catalogue, cache), measure(cfg, catalogue), loaded.card)
+    sources, cache = make_sources(cfg, loaded)
+    night = sort_frames(
+        sources,
+        cache,
+        loaded,
+        Path(cfg.cache_dir) / MEASURED,
+        bar=progress_bar,
+        workers=cfg.data.workers,
+        batch=cfg.data.frame_batch,
+    )
     run_dir = Path(cfg.run_dir)
     out_csv = Path(cfg.out_csv) if cfg.out_csv else run_dir / "predictions.csv"
-    write_predictions(out_csv, table)
-    lists = write_lists(run_dir / "lists", table)
-    print_sorted(table)
-    act(cfg, table)
+    write_predictions(out_csv, night.table)
+    lists = write_lists(run_dir / "lists", night.table)
+    print_sorted(night.table)
+    act(cfg, night.table)
     print(f"written: {out_csv}, {lists[0].parent}")
-    return table
+    return night.table
 
 
 def act(cfg: DictConfig, table: pd.DataFrame) -> None:
@@ -76,22 +85,6 @@ def put_back(record: Path) -> None:
 
     undone = undo_moves(record)
     print(f"{undone.back} files put back, {undone.untouched} had not been moved")
-
-
-def measure(cfg: DictConfig, catalogue: Catalogue) -> pd.DataFrame:
-    """The features of every file, measured once and kept in the cache."""
-    from nightsift.heuristics.store import MEASURED
-    from nightsift.heuristics.table import measure_night
-
-    with progress_bar("measuring frames") as progress:
-        return measure_night(
-            [record.path for record in catalogue.records],
-            store=Path(cfg.cache_dir) / MEASURED,
-            workers=cfg.data.workers,
-            processes=True,
-            max_gap_h=cfg.data.max_gap_h,
-            progress=progress,
-        )
 
 
 def main() -> None:

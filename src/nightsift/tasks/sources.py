@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from nightsift.data.cache import TensorCache
-    from nightsift.data.catalogue import Catalogue
+    from nightsift.data.catalogue import Catalogue, Sources
     from nightsift.models.weights import LoadedModel
 
 log = logging.getLogger(__name__)
@@ -86,16 +86,12 @@ def load_for_use(cfg: DictConfig) -> LoadedModel:
     return loaded._replace(model=loaded.model.to(device))
 
 
-def read_catalogue(cfg: DictConfig, loaded: LoadedModel) -> tuple[Catalogue, TensorCache]:
-    """The frames that `data` names, as tensors for `loaded`."""
+def make_sources(cfg: DictConfig, loaded: LoadedModel) -> tuple[Sources, TensorCache]:
+    """Where the frames that `data` names are, and the cache of their tensors for `loaded`."""
     from nightsift.data.cache import TensorCache
-    from nightsift.data.catalogue import Sources, build_catalogue
-    from nightsift.data.inputs import attach_inputs
+    from nightsift.data.catalogue import Sources
     from nightsift.data.transforms import build_transform
-    from nightsift.data.windows import check_window
-    from nightsift.heuristics.store import MEASURED
 
-    check_window(loaded.card.window)
     data = cfg.data
     cache = TensorCache(
         Path(cfg.cache_dir),
@@ -111,12 +107,27 @@ def read_catalogue(cfg: DictConfig, loaded: LoadedModel) -> tuple[Catalogue, Ten
         labels_from_names=data.labels_from_names,
         max_gap_h=data.max_gap_h,
     )
+    return sources, cache
+
+
+def read_catalogue(cfg: DictConfig, loaded: LoadedModel) -> tuple[Catalogue, TensorCache]:
+    """The frames that `data` names, as tensors for `loaded`."""
+    from nightsift.data.catalogue import build_catalogue
+    from nightsift.data.inputs import attach_inputs
+    from nightsift.data.windows import check_window
+    from nightsift.heuristics.store import MEASURED
+
+    check_window(loaded.card.window)
+    sources, cache = make_sources(cfg, loaded)
     with progress_bar("reading frames") as progress:
         catalogue = build_catalogue(sources, cache, progress=progress)
     if loaded.model.uses_inputs:
         with progress_bar("measuring frames") as progress:
             attach_inputs(
-                catalogue, Path(cfg.cache_dir) / MEASURED, workers=data.workers, progress=progress
+                catalogue,
+                Path(cfg.cache_dir) / MEASURED,
+                workers=cfg.data.workers,
+                progress=progress,
             )
     log.info("%s", catalogue.summary())
     return catalogue, cache

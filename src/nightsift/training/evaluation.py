@@ -57,7 +57,7 @@ def predict_catalogue(
 
     Returns:
         The contract's columns, then the other columns of the label tables. `prob_*` are NaN
-        and `pred` empty for files that could not be read.
+        and `pred` empty for files that could not be read or were left out.
     """
     total = sum(len(night.records) for night in catalogue.nights)
     rows: list[dict[str, Any]] = []
@@ -83,7 +83,9 @@ def predict_catalogue(
             )
         if progress:
             progress(len(rows), total)
-    for record in catalogue.unreadable:
+    unjudged = [("unreadable", record) for record in catalogue.unreadable]
+    unjudged += [("left out", record) for record in catalogue.left_out]
+    for why, record in unjudged:
         rows.append(
             {
                 **record.extras,
@@ -92,7 +94,7 @@ def predict_catalogue(
                 "night": record.night,
                 "time": "",
                 "split": record.split,
-                "reason": f"unreadable: {record.error}",
+                "reason": f"{why}: {record.error}",
             }
         )
     table = pd.DataFrame(rows)

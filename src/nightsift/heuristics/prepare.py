@@ -1,0 +1,68 @@
+"""Pixels of any camera, made fit to be measured."""
+
+from __future__ import annotations
+
+import numpy as np
+import sep
+
+from nightsift.heuristics.reduction import Floats, Pixels, pixel_noise
+from nightsift.heuristics.statistics import quick_median
+
+# Squares of larger values overflow float32.
+_LARGEST = 1e15
+_PHASES = ((0, 0), (0, 1), (1, 0), (1, 1))
+# Levels of the four kinds of pixels this far apart, in sigma of one pixel, are a colour matrix.
+_APART = 1.0
+# Side of the mesh that the sky of each kind is measured on, px of that kind.
+_MESH = 64
+# Fewer pixels than this per kind and axis have no mesh.
+_SMALLEST = 16
+
+
+def prepare_pixels(pixels: Pixels) -> Pixels:
+    """Cut values that are no light and level the sky of a colour matrix.
+
+    Args:
+        pixels: (H, W), any real type, finite.
+
+    Returns:
+        (H, W), the same array where there is nothing to do.
+    """
+    if pixels.dtype.kind == "f" and np.abs(pixels).max() > _LARGEST:
+        pixels = np.clip(pixels, -_LARGEST, _LARGEST)
+    return _without_colour_matrix(pixels)
+
+
+def _without_colour_matrix(pixels: Pixels) -> Pixels:
+    """Bring the four kinds of pixels of a colour matrix (RGGB in any order) to one sky.
+
+    The matrix is known by its sky, not by the header, which often does not name it. Each kind
+    keeps its own stars: their light in red, green and blue pixels stays as it is.
+    """
+    if min(pixels.shape) < 2 * _SMALLEST:
+        return pixels
+    kinds = [pixels[row::2, col::2] for row, col in _PHASES]
+    levels = [float(quick_median(_sample(kind))) for kind in kinds]
+    if not max(levels) - min(levels) > _APART * pixel_noise(pixels):
+        return pixels
+    out = pixels.astype(np.float32)
+    skies = [_sky(kind) for kind in kinds]
+    h, w = pixels.shape[0] // 2, pixels.shape[1] // 2
+    common = np.mean([sky[:h, :w] for sky in skies], axis=0)
+    # An odd frame has one row or column more of some kinds.
+    common = np.pad(common, ((0, pixels.shape[0] % 2), (0, pixels.shape[1] % 2)), mode="edge")
+    for (row, col), sky in zip(_PHASES, skies, strict=True):
+        out[row::2, col::2] += common[: sky.shape[0], : sky.shape[1]] - sky
+    return out
+
+
+def _sample(kind: Pixels) -> Floats:
+    """At most about 65,000 pixels."""
+    steps = [max(1, length // 256) for length in kind.shape]
+    return kind[:: steps[0], :: steps[1]].astype(np.float32)
+
+
+def _sky(kind: Pixels) -> Floats:
+    plane = np.ascontiguousarray(kind, dtype=np.float32)
+    mesh = min(_MESH, *plane.shape)
+    return np.asarray(sep.Background(plane, bw=mesh, bh=mesh).back(dtype=np.float32))
