@@ -23,6 +23,7 @@ from astropy.io import fits
 from unseen import read
 
 from nightsift.fits.reader import is_fits_name, read_frame
+from nightsift.heuristics.reduction import pixel_noise
 from nightsift.heuristics.statistics import quick_median
 from nightsift.metrics.scores import binary_scores
 from nightsift.models.weights import PRETRAINED, load_weights
@@ -52,9 +53,10 @@ def electrons_per_second(pixels: Pixels) -> Pixels:
     return pixels.astype(np.float32) * np.float32(1.3 / 120)
 
 
-def twelve_bits(pixels: Pixels) -> Pixels:
-    """Coarse steps of a 12-bit camera."""
-    return np.clip(pixels.astype(np.float64) / 16, 0, 4095).astype(np.uint16)
+def coarse_steps(pixels: Pixels) -> Pixels:
+    """A converter whose step is one and a half times the noise."""
+    step = max(1.0, 1.5 * pixel_noise(pixels))
+    return np.clip(pixels / step, 0, 65535).astype(np.uint16)
 
 
 def colour_matrix(pixels: Pixels) -> Pixels:
@@ -104,7 +106,7 @@ DISGUISES: dict[str, Callable[[Pixels], Pixels]] = {
         unit_floats,
         calibrated,
         electrons_per_second,
-        twelve_bits,
+        coarse_steps,
         colour_matrix,
         turned,
         mirrored,

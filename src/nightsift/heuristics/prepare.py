@@ -10,6 +10,8 @@ from nightsift.heuristics.statistics import quick_median
 
 # Squares of larger values overflow float32.
 _LARGEST = 1e15
+# A converter's step is coarse from this many steps per sigma of the noise down.
+_STEPS = 4.0
 _PHASES = ((0, 0), (0, 1), (1, 0), (1, 1))
 # Levels of the four kinds of pixels this far apart, in sigma of one pixel, are a colour matrix.
 _APART = 1.0
@@ -20,7 +22,7 @@ _SMALLEST = 16
 
 
 def prepare_pixels(pixels: Pixels) -> Pixels:
-    """Cut values that are no light and level the sky of a colour matrix.
+    """Cut values that are no light, smooth coarse steps, level the sky of a colour matrix.
 
     Args:
         pixels: (H, W), any real type, finite.
@@ -30,7 +32,28 @@ def prepare_pixels(pixels: Pixels) -> Pixels:
     """
     if pixels.dtype.kind == "f" and np.abs(pixels).max() > _LARGEST:
         pixels = np.clip(pixels, -_LARGEST, _LARGEST)
-    return _without_colour_matrix(pixels)
+    return _without_colour_matrix(_without_steps(pixels))
+
+
+def _without_steps(pixels: Pixels) -> Pixels:
+    """Spread each value over its step where the noise does not: medians of rows would jump.
+
+    The same pixels always get the same noise. A constant plane stays one.
+    """
+    sample = np.unique(_sample(pixels))
+    if len(sample) < 2:
+        return pixels
+    noise = pixel_noise(pixels)
+    middle = quick_median(_sample(pixels))
+    near = sample[np.abs(sample - middle) <= max(_STEPS * noise, np.diff(sample).min())]
+    step = float(np.diff(near).min()) if len(near) > 1 else 0.0
+    if not step > noise / _STEPS:
+        return pixels
+    spread = np.random.Generator(np.random.SFC64(0)).random(pixels.shape, dtype=np.float32)
+    spread -= np.float32(0.5)
+    spread *= np.float32(step)
+    spread += pixels
+    return spread
 
 
 def _without_colour_matrix(pixels: Pixels) -> Pixels:
