@@ -32,16 +32,18 @@ log = logging.getLogger(__name__)
 Bar = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 
 
-class Night(NamedTuple):
+class Sorted(NamedTuple):
     """Verdicts of one run, and what they rest on.
 
     Attributes:
         table: one row per file: the contract's columns, `verdict`, `explanation`.
         features: what was measured, one row per judged file.
+        catalogue: the frames.
     """
 
     table: pd.DataFrame
     features: pd.DataFrame
+    catalogue: Catalogue
 
 
 def sort_frames(
@@ -54,7 +56,7 @@ def sort_frames(
     workers: int = 0,
     processes: bool = True,
     batch: int = 32,
-) -> Night:
+) -> Sorted:
     """Judge every frame of `sources`.
 
     Frames in folders called `rejected` were judged before and are passed over; bias, dark and
@@ -104,7 +106,7 @@ def sort_frames(
             loaded.model, loaded.card, cache, catalogue, batch=batch, progress=progress
         )
     log.info("%s", catalogue.summary())
-    return Night(add_verdicts(table, features, loaded.card), features)
+    return Sorted(add_verdicts(table, features, loaded.card), features, catalogue)
 
 
 def _calibration_frames(measured: dict[Path, Measured]) -> dict[Path, str]:

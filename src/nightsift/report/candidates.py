@@ -8,12 +8,14 @@ import re
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
 from nightsift.errors import NightsiftError
 from nightsift.files import replacing
+from nightsift.heuristics.score import FLAG_SCORE
 from nightsift.report.contact_sheet import Tile, draw_sheet
 from nightsift.report.features import features_figure
 from nightsift.report.figures import BAD, GOOD, save_figure
@@ -70,7 +72,10 @@ def write_candidates(
     for night in nights.index[:MAX_NIGHTS]:
         name = re.sub(r"[^\w.-]+", "_", str(night))
         part = readable[readable["night"] == night].sort_values("index")
-        save_figure(features_figure(str(night), part), figures / f"features_{name}.png")
+        flagged = part["flag_any"].to_numpy(dtype=bool)
+        title = f"{night}: {flagged.sum()} of {len(part)} frames flagged"
+        figure = features_figure(title, part, np.where(flagged, "bad", "good"), lines=[FLAG_SCORE])
+        save_figure(figure, figures / f"features_{name}.png")
     draw_sheet(candidate_tiles(readable.head(top_n)), figures / "candidates.png", "worst first")
     return [*written, figures]
 

@@ -14,10 +14,9 @@ from astropy.visualization import AsinhStretch, ZScaleInterval
 from nightsift.fits.labels import find_label_csvs, match_labels, read_label_csv
 from nightsift.fits.nights import find_files
 from nightsift.fits.reader import UnreadableFrame, read_frame
-from nightsift.report.figures import BAD, GOOD, STYLE, new_figure, save_figure
+from nightsift.report.figures import BAD, GOOD, MARGINAL, STYLE, new_figure, save_figure
 
 SHEET = "contact_sheet.png"
-MARGINAL = "#E69F00"
 _COLUMNS = 8
 _MOST_TILES = 48
 _SIDE_PX = 200

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import matplotlib as mpl
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
-from nightsift.report.figures import BAD, GOOD, STYLE, new_figure
+from nightsift.report.figures import BAD, GOOD, MARGINAL, STYLE, new_figure
 
 # Column and axis label; those that a method does not measure are left out.
 _PANELS = (
+    ("prob_bad", "probability"),
     ("candidate_score", "score"),
     ("transparency", "transparency"),
     ("n_stars", "stars"),
@@ -25,28 +28,36 @@ _PANELS = (
     ("streak_significance", "best line, sigma"),
     ("shift_px", "shift, px"),
 )
+# Size of the dots of each verdict.
+_DOTS = {"good": (GOOD, 2.5), "review": (MARGINAL, 4.0), "bad": (BAD, 4.5)}
 
 
-def features_figure(night: str, table: pd.DataFrame) -> Figure:
-    """Features along one night, one panel each, with the flagged frames marked.
+def features_figure(
+    title: str, table: pd.DataFrame, verdict: npt.NDArray[np.str_], *, lines: Sequence[float] = ()
+) -> Figure:
+    """Probability or score, and features, along one night, one panel each.
 
     Args:
-        night: title.
-        table: candidates of one night in time order.
+        title: of the figure.
+        table: one row per frame of one night in time order, with `date_obs`.
+        verdict: (N,) good, review or bad: the colours of the dots.
+        lines: where lines go into the first panel, 0-1.
     """
     panels = [panel for panel in _PANELS if panel[0] in table]
     with mpl.rc_context(STYLE):
         figure = new_figure(9.0, 0.8 + 1.05 * len(panels))
         column: Any = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         x = _positions(column[-1], table)
-        flagged = table["flag_any"].to_numpy(dtype=bool)
         for axes, (name, label) in zip(column, panels, strict=True):
             values = table[name].to_numpy(dtype=float)
-            axes.plot(x, values, "-o", ms=2.5, lw=0.7, color=GOOD, zorder=2)
-            axes.plot(x[flagged], values[flagged], "o", ms=4.5, color=BAD, zorder=3)
+            axes.plot(x, values, "-", lw=0.7, color=GOOD, zorder=2)
+            for order, (kind, (colour, size)) in enumerate(_DOTS.items(), start=3):
+                chosen = verdict == kind
+                axes.plot(x[chosen], values[chosen], "o", ms=size, color=colour, zorder=order)
             axes.set_ylabel(label, fontsize=8)
-        column[0].set(title=f"{night}: {flagged.sum()} of {len(table)} frames flagged", ylim=(0, 1))
-        column[0].axhline(0.5, color=BAD, lw=0.8, ls="--")
+        column[0].set(title=title, ylim=(-0.04, 1.04))
+        for level in lines:
+            column[0].axhline(level, color=BAD, lw=0.8, ls="--", zorder=1)
     return figure
 
 

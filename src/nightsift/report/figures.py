@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 DPI = 120
 # Okabe & Ito's colours, distinguishable with every kind of colour vision.
 HEAD_COLOURS = {"frame": "#56B4E9", "sequence": "#E69F00", "fused": "#000000"}
-BAD, GOOD, REJECTED = "#D55E00", "#8C8C8C", "#F6DDCC"
+BAD, GOOD, MARGINAL, REJECTED = "#D55E00", "#8C8C8C", "#E69F00", "#F6DDCC"
 STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,

@@ -22,7 +22,7 @@ def add_verdicts(table: pd.DataFrame, features: pd.DataFrame, card: ModelCard) -
 
     `bad` is what `pred` says; `review` is what lies between the card's `review_low` and its
     threshold. Where the measured values alone would reject a frame they name the reason, else
-    the weights do; the explanation gives the values that speak for it.
+    the weights do, if a measured value speaks for it at all; the explanation gives the values.
 
     Args:
         table: predictions of every file.
@@ -45,12 +45,18 @@ def add_verdicts(table: pd.DataFrame, features: pd.DataFrame, card: ModelCard) -
             continue
         if judged["flag_any"].iloc[i] or not reasons[place]:
             reasons[place] = str(judged["reason"].iloc[i])
-        severities = {rule: values[i] for rule, values in single.items()}
+        severities = {rule: float(values[i]) for rule, values in single.items()}
         row = rows.iloc[i].to_dict()
-        texts[place] = (
-            explain(row, reasons[place], severities)
-            or f"{reasons[place]}: the weights see it in the picture, no single measurement tells"
-        )
+        texts[place] = explain(row, reasons[place], severities)
+        if texts[place]:
+            continue
+        # No measurement speaks for it: what comes nearest to a limit tells more.
+        nearest = max(RULES, key=lambda rule: np.nan_to_num(severities[rule]))
+        texts[place] = explain(row, nearest.reason, severities)
+        if texts[place]:
+            reasons[place] = nearest.reason
+        else:
+            texts[place] = f"{reasons[place]}: the weights see it, no single measurement tells"
     out["reason"], out["explanation"] = reasons, texts
     first = list(table.columns[:10])
     return out[[*first, "verdict", "explanation", *table.columns[10:]]]

@@ -24,8 +24,7 @@ def run(cfg: DictConfig) -> pd.DataFrame | None:
     With `undo` nothing is judged: the moves of that record are taken back.
     """
     from nightsift.heuristics.store import MEASURED
-    from nightsift.report.handoff import write_lists
-    from nightsift.report.run import write_predictions
+    from nightsift.report.night import write_night
     from nightsift.report.verdicts import print_sorted
     from nightsift.sorting import sort_frames
 
@@ -48,13 +47,17 @@ def run(cfg: DictConfig) -> pd.DataFrame | None:
         workers=cfg.data.workers,
         batch=cfg.data.frame_batch,
     )
-    run_dir = Path(cfg.run_dir)
-    out_csv = Path(cfg.out_csv) if cfg.out_csv else run_dir / "predictions.csv"
-    write_predictions(out_csv, night.table)
-    lists = write_lists(run_dir / "lists", night.table)
+    written = write_night(
+        Path(cfg.run_dir),
+        str(cfg.folder),
+        night,
+        cache,
+        loaded.card,
+        out_csv=Path(cfg.out_csv) if cfg.out_csv else None,
+    )
     print_sorted(night.table)
     act(cfg, night.table)
-    print(f"written: {out_csv}, {lists[0].parent}")
+    print(f"written: {', '.join(str(path) for path in written)}")
     return night.table
 
 

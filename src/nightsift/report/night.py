@@ -1,0 +1,89 @@
+"""What sorting a night leaves behind: predictions, lists, timelines, the page."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from nightsift.data.cache import TensorCache
+from nightsift.models.card import ModelCard
+from nightsift.report.features import features_figure
+from nightsift.report.figures import save_figure
+from nightsift.report.handoff import write_lists
+from nightsift.report.page import Grey, star_cutouts, write_page
+from nightsift.report.run import MAX_NIGHT_FIGURES, write_predictions
+from nightsift.sorting import Sorted
+
+PAGE = "report.html"
+
+
+def write_night(
+    run_dir: Path,
+    title: str,
+    night: Sorted,
+    cache: TensorCache,
+    card: ModelCard,
+    *,
+    out_csv: Path | None = None,
+    facts: Sequence[str] = (),
+) -> list[Path]:
+    """Write everything a person or a program wants to know of the verdicts.
+
+    Args:
+        run_dir: made when needed.
+        title: of the page.
+        night: the verdicts.
+        cache: tensors of its frames, for pictures of stars.
+        card: of the weights.
+        out_csv: where the predictions go instead of `run_dir`.
+        facts: more lines for the head of the page.
+
+    Returns:
+        The predictions, the page, and the folders of lists and figures.
+    """
+    table = night.table
+    csv = out_csv or run_dir / "predictions.csv"
+    write_predictions(csv, table)
+    lists, figures = run_dir / "lists", run_dir / "figures"
+    write_lists(lists, table)
+    figures.mkdir(parents=True, exist_ok=True)
+    timelines = timeline_figures(night, card)
+    for name, figure in timelines:
+        safe = re.sub(r"[^\w.-]+", "_", name)
+        save_figure(figure, figures / f"timeline_{safe}.png")
+    refs = {str(r.path): r.ref for r in night.catalogue.records if r.ref is not None}
+
+    def cutouts(file: str) -> Grey | None:
+        return star_cutouts(cache.read(refs[file])) if file in refs else None
+
+    counts = {verdict: int((table["verdict"] == verdict).sum()) for verdict in ("bad", "review")}
+    about = (
+        f"{len(table)} files: {counts['bad']} bad, {counts['review']} to be looked at; "
+        f"bad from a probability of {card.threshold:.3f}"
+    )
+    write_page(run_dir / PAGE, title, table, timelines, facts=[about, *facts], cutouts=cutouts)
+    return [csv, run_dir / PAGE, lists, figures]
+
+
+def timeline_figures(night: Sorted, card: ModelCard) -> list[tuple[str, Figure]]:
+    """Name and figure of each night of three frames or more, those with most bad frames first."""
+    judged = night.table[night.table["verdict"] != ""]
+    known = night.features.set_index("file")
+    bad = judged["verdict"].eq("bad").groupby(judged["night"], sort=False).sum()
+    lines = [card.threshold] if card.review_low is None else [card.threshold, card.review_low]
+    figures: list[tuple[str, Figure]] = []
+    for name in bad.sort_values(ascending=False, kind="stable").index:
+        part = judged[judged["night"] == name]
+        if len(part) < 3 or len(figures) == MAX_NIGHT_FIGURES:
+            continue
+        rows: pd.DataFrame = known.reindex(part["file"])
+        rows = rows.assign(prob_bad=part["prob_bad"].to_numpy(), date_obs=part["time"].to_numpy())
+        verdict = part["verdict"].to_numpy(dtype=np.str_)
+        title = f"{name}: {int((verdict == 'bad').sum())} of {len(part)} frames bad"
+        figures.append((str(name), features_figure(title, rows, verdict, lines=lines)))
+    return figures

@@ -1,0 +1,231 @@
+"""One HTML page that needs nothing but itself: summary, timelines, rejected frames, every frame."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from html import escape
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.figure import Figure
+from PIL import Image
+
+from nightsift.files import replacing
+from nightsift.fits.reader import UnreadableFrame, read_frame
+from nightsift.report.figures import DPI
+from nightsift.report.page_style import SCRIPT, STYLE
+from nightsift.report.verdicts import VERDICTS, spells
+from nightsift.review.stretch import Limits, night_limits, thumbnail_grey
+from nightsift.review.thumbnails import Thumbnail, make_thumbnail
+
+# Pictures of one page: more would be megabytes that nobody looks through.
+MAX_CARDS = 160
+_SIDE_PX = 260
+_STARS_PX = 128
+
+Grey = npt.NDArray[np.uint8]
+Cutouts = Callable[[str], Grey | None]
+
+
+class Card(NamedTuple):
+    """A rejected or doubtful frame beside the nearest good one of its night."""
+
+    file: str
+    verdict: str
+    prob: float
+    explanation: str
+    neighbour: str
+
+
+def write_page(
+    path: Path,
+    title: str,
+    table: pd.DataFrame,
+    timelines: Sequence[tuple[str, Figure]],
+    *,
+    facts: Sequence[str],
+    cutouts: Cutouts,
+) -> None:
+    """Write the page, whole or not at all.
+
+    Args:
+        path: of the HTML file.
+        title: what was judged.
+        table: predictions with verdicts.
+        timelines: night and figure.
+        facts: lines about the run: weights, threshold, figures of a light curve.
+        cutouts: file to stars of it at full resolution, grey; None where there are none.
+    """
+    body = [
+        f"<h1>{escape(title)}</h1>",
+        *(f"<p class=fact>{escape(fact)}</p>" for fact in facts),
+        _summary(table),
+        _spells(table),
+    ]
+    for night, figure in timelines:
+        body.append(f"<h2>{escape(night)}</h2>{_image(_png(figure), 'timeline', f'{night}')}")
+    body += [_cards(table, cutouts), _files(table)]
+    text = (
+        "<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8>"
+        f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n"
+        + "\n".join(body)
+        + f"\n<script>{SCRIPT}</script></body></html>\n"
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _summary(table: pd.DataFrame) -> str:
+    """Frames of each night by verdict and reason."""
+    rows = []
+    for night, part in table.groupby("night", sort=False):
+        counts = [len(part), *(int((part["verdict"] == v).sum()) for v in (*VERDICTS, ""))]
+        why = part.loc[part["verdict"] == "bad", "reason"].value_counts()
+        reasons = ", ".join(f"{count} {reason}" for reason, count in why.items())
+        cells = "".join(f"<td class=n>{count}" for count in counts)
+        rows.append(f"<tr><td>{escape(str(night))}{cells}<td>{escape(reasons)}")
+    names = ("night", "frames", *VERDICTS, "not judged", "why bad")
+    head = "".join(f"<th>{name}" for name in names)
+    return f"<h2>Nights</h2><table><thead><tr>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+
+
+def _spells(table: pd.DataFrame) -> str:
+    found = spells(table)[:10]
+    if not found:
+        return ""
+    lines = "".join(
+        f"<li>{escape(night)}: {count} bad frames in a row ({escape(reason)}), "
+        f"{escape(Path(first).name)} to {escape(Path(last).name)}"
+        for night, first, last, count, reason in found
+    )
+    return f"<h2>Worst spells</h2><ul>{lines}</ul>"
+
+
+def cards_of(table: pd.DataFrame) -> Iterator[Card]:
+    """Rejected and doubtful frames, each with the good frame nearest in time."""
+    for _, part in table[table["verdict"] != ""].groupby("night", sort=False):
+        good = np.flatnonzero(part["verdict"] == "good")
+        for place in np.flatnonzero(part["verdict"] != "good"):
+            row = part.iloc[place]
+            nearest = good[np.argmin(np.abs(good - place))] if len(good) else None
+            yield Card(
+                str(row["file"]),
+                str(row["verdict"]),
+                float(row["prob_bad"]),
+                str(row["explanation"]),
+                "" if nearest is None else str(part["file"].iloc[nearest]),
+            )
+
+
+def _cards(table: pd.DataFrame, cutouts: Cutouts) -> str:
+    every = list(cards_of(table))
+    if not every:
+        return "<h2>Rejected and doubtful frames</h2><p>None.</p>"
+    # Where there are too many the certain ones of a long spell are the least worth looking at.
+    shown = every if len(every) <= MAX_CARDS else every[:: -(-len(every) // MAX_CARDS)]
+    files = dict.fromkeys(file for card in shown for file in (card.file, card.neighbour) if file)
+    with ThreadPoolExecutor(2) as pool:
+        pictures = dict(zip(files, pool.map(_thumbnail, files), strict=True))
+    more = f"<p>{len(shown)} of {len(every)} are shown.</p>" if len(shown) < len(every) else ""
+    nights = dict(zip(table["file"], table["night"], strict=True))
+    limits = {
+        night: night_limits([pictures[file] for file in files if nights[file] == night])
+        for night in {nights[file] for file in files}
+    }
+    cards = "".join(_card(card, pictures, limits[nights[card.file]], cutouts) for card in shown)
+    return (
+        "<h2>Rejected and doubtful frames</h2><p class=note>Left: the frame and stars of it at "
+        f"full resolution. Right: the nearest good frame, alike.</p>{more}"
+        f"<div class=cards>{cards}</div>"
+    )
+
+
+def _thumbnail(file: str) -> Thumbnail:
+    try:
+        return make_thumbnail(read_frame(Path(file)).pixels, _SIDE_PX)
+    except (UnreadableFrame, OSError) as error:
+        return Thumbnail(np.empty((0, 0), np.float16), error=str(error))
+
+
+def _card(
+    card: Card, pictures: dict[str, Thumbnail], limits: Limits | None, cutouts: Cutouts
+) -> str:
+    halves = []
+    for file in (card.file, card.neighbour):
+        picture = pictures.get(file)
+        if picture is None or picture.error or limits is None:
+            continue
+        grey = thumbnail_grey(picture, limits, _SIDE_PX, _SIDE_PX)
+        stars = cutouts(file)
+        images = _image(_jpeg(grey), "frame", Path(file).name)
+        if stars is not None:
+            images += _image(_jpeg(stars), "stars", f"stars of {Path(file).name}")
+        halves.append(
+            f"<figure>{images}<figcaption>{escape(Path(file).name)}</figcaption></figure>"
+        )
+    return (
+        f"<div class='card {card.verdict}'><p><b>{card.verdict}</b> {card.prob:.2f} "
+        f"{escape(card.explanation)}</p>{''.join(halves)}</div>"
+    )
+
+
+def _files(table: pd.DataFrame) -> str:
+    rows = []
+    for row in table.to_dict("records"):
+        judged = row["verdict"] != ""
+        cells = [
+            escape(str(row["night"])),
+            escape(Path(str(row["file"])).name),
+            escape(str(row["time"])[:19]),
+            f"{row['prob_bad']:.3f}" if judged else "",
+            str(row["verdict"]) or "not judged",
+            escape(str(row["explanation"] or row["reason"])),
+        ]
+        rows.append(f"<tr class='{row['verdict']}'><td>" + "<td>".join(cells))
+    names = ("night", "file", "time, UTC", "probability", "verdict", "why")
+    head = "".join(f"<th>{name}" for name in names)
+    return (
+        "<h2>Every frame</h2><p class=note>A click on a heading sorts.</p>"
+        f"<table class=sortable><thead><tr>{head}</thead><tbody>{''.join(rows)}</tbody></table>"
+    )
+
+
+def _image(data: tuple[str, bytes], kind: str, text: str) -> str:
+    media, content = data
+    code = base64.b64encode(content).decode("ascii")
+    return f"<img class={kind} alt='{escape(text, quote=True)}' src='data:{media};base64,{code}'>"
+
+
+def _png(figure: Figure) -> tuple[str, bytes]:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=DPI, format="png")
+    return "image/png", buffer.getvalue()
+
+
+def _jpeg(grey: Grey) -> tuple[str, bytes]:
+    buffer = io.BytesIO()
+    Image.fromarray(grey).save(buffer, format="JPEG", quality=82)
+    return "image/jpeg", buffer.getvalue()
+
+
+def star_cutouts(tensor: npt.NDArray[np.float32]) -> Grey | None:
+    """Four cut-outs from the middle of the mosaic of a two-scale tensor, (128, 128) grey.
+
+    Args:
+        tensor: (C, S, S) from the cache; anything but four planes has no mosaic.
+    """
+    if tensor.ndim != 3 or len(tensor) != 4:
+        return None
+    side = tensor.shape[-1]
+    middle = tensor[3, side // 4 : side - side // 4, side // 4 : side - side // 4]
+    # Already asinh of a signal-to-noise ratio: 0 is the sky.
+    grey = (np.clip((middle + 0.5) / 6.0, 0, 1) * 255).astype(np.uint8)[::-1]
+    image = Image.fromarray(grey).resize((_STARS_PX, _STARS_PX), Image.Resampling.NEAREST)
+    return np.asarray(image)
