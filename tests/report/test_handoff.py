@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from astropy.io import fits
 
 from nightsift.errors import NightsiftError
-from nightsift.report.handoff import link_kept, siril_script, write_lists
+from nightsift.report.handoff import link_kept, siril_files, write_lists
 
 
 @pytest.fixture
@@ -45,13 +50,60 @@ def test_the_astroimagej_table_has_a_row_per_slice(table, tmp_path):
     assert read["NSREASON"][5] == "streak x"
 
 
-def test_siril_counts_from_one_in_the_order_of_names(table):
-    shuffled = table[table["verdict"] != ""].sample(frac=1, random_state=0)
-    lines = siril_script(shuffled).splitlines()
-    assert [line for line in lines if line.startswith("unselect")] == [
-        "unselect light_ 2 3",
-        "unselect light_ 5 5",
-    ]
+def test_siril_counts_from_one_in_the_natural_order_of_names(table):
+    table["file"] = [path.replace("f4.fits", "f11.fits") for path in table["file"]]
+    files = siril_files(table.sample(frac=1, random_state=0))
+    # f1 f2 f3 f5 f6 f7 f11: 2, 3 and 5 are bad, f7 is no frame
+    assert files["unselect.ssf"].splitlines()[1:] == ["unselect light_ 2 4", "unselect light_ 6 6"]
+    assert files["light_.seq"].splitlines()[1] == "S 'light_' 1 7 3 5 -1 3"
+    flags = [line.split() for line in files["light_.seq"].splitlines() if line[0] == "I"]
+    assert flags == [["I", str(i), str(int(i in (1, 5, 7)))] for i in range(1, 8)]
+
+
+def test_a_folder_name_cannot_become_a_command(table, tmp_path):
+    table["file"] = [f'{tmp_path}/a"\nstack x/{Path(path).name}' for path in table["file"]]
+    write_lists(tmp_path / "lists", table)
+    (script,) = (tmp_path / "lists").glob("*/unselect.ssf")
+    assert script.parent.name == "siril_a_stack_x"
+    odd = tmp_path / 'k"'
+    link_kept(odd, table)
+    assert not list(odd.glob("*.ssf"))
+
+
+@pytest.fixture
+def frames(table):
+    for i, path in enumerate(table["file"]):
+        pixels = np.random.default_rng(i).normal(1000, 5, (64, 64)).astype(np.float32)
+        fits.PrimaryHDU(pixels).writeto(path, overwrite=True)
+    return table
+
+
+def run_siril(script: Path) -> str:
+    command = ["siril-cli", "-s", str(script)]
+    return subprocess.run(command, capture_output=True, check=True, text=True).stdout
+
+
+@pytest.mark.skipif(shutil.which("siril-cli") is None, reason="no siril-cli")
+def test_siril_itself_makes_a_sequence_of_the_kept_frames(frames, tmp_path):
+    kept = tmp_path / "ke pt"
+    link_kept(kept, frames)
+    assert "succeeded, 3 file(s)" in run_siril(kept / "siril_n_1.ssf")
+    linked = sorted((kept / "siril_n_1").glob("light_*.fit"))
+    assert [path.resolve().name for path in linked] == ["f1.fits", "f4.fits", "f6.fits"]
+
+
+@pytest.mark.skipif(shutil.which("siril-cli") is None, reason="no siril-cli")
+def test_siril_itself_stacks_only_the_selected_frames_of_a_sequence(frames, tmp_path):
+    write_lists(tmp_path / "lists", frames)
+    sequence = tmp_path / "sequence"
+    link, stack = tmp_path / "link.ssf", tmp_path / "stack.ssf"
+    link.write_text(f'requires 1.0.0\ncd "{tmp_path / "n 1"}"\nlink light "-out={sequence}"\n')
+    run_siril(link)
+    shutil.copy(tmp_path / "lists" / "siril_n_1" / "light_.seq", sequence)
+    stack.write_text(f'requires 1.0.0\ncd "{sequence}"\nstack light_ sum -filter-included\n')
+    told = run_siril(stack)
+    assert "Using selected images filter (3/7 of the sequence)" in told
+    assert set(re.findall(r"Reading FITS: file light_0000(\d)", told)) == {"1", "4", "6"}
 
 
 def test_kept_frames_are_linked_night_by_night(table, tmp_path):

@@ -10,9 +10,10 @@ import pandas as pd
 
 from nightsift.errors import NightsiftError
 from nightsift.files import link_or_copy, replacing
+from nightsift.fits.nights import natural_key
 
-# What `link` and `convert` of Siril name their sequence.
-_SIRIL_SEQUENCE = "light"
+# What Siril's `link light` names its sequence.
+_SIRIL_SEQUENCE = "light_"
 
 
 def write_lists(folder: Path, table: pd.DataFrame) -> list[Path]:
@@ -22,8 +23,7 @@ def write_lists(folder: Path, table: pd.DataFrame) -> list[Path]:
       that hold no frame are in neither.
     - `astroimagej.tbl`: tab-separated, one row per slice in the order of the stack, with
       `Label` (file name), `slice` and the verdict, as AstroImageJ's measurement tables have.
-    - `unselect_<night>.ssf`: a Siril script that takes the rejected frames out of the sequence
-      `light` made of all frames of that night in the order of their names.
+    - `siril_<folder>/`: for each folder of frames, see `siril_files`.
 
     Args:
         folder: made when needed.
@@ -40,10 +40,13 @@ def write_lists(folder: Path, table: pd.DataFrame) -> list[Path]:
         folder / "rejected.txt": _paths(readable[rejected]),
         folder / "astroimagej.tbl": astroimagej_table(readable),
     }
-    for night, part in readable.groupby("night", sort=False):
-        name = re.sub(r"[^\w.-]+", "_", str(night))
-        written[folder / f"unselect_{name}.ssf"] = siril_script(part)
+    folders = table.groupby([Path(file).absolute().parent for file in table["file"]], sort=False)
+    for number, (frames, part) in enumerate(folders, start=1):
+        name = re.sub(r"[^\w.-]+", "_", f"siril_{Path(str(frames)).name}")
+        own = folder / (f"{name}_{number}" if (folder / name / "unselect.ssf") in written else name)
+        written |= {own / key: text for key, text in siril_files(part).items()}
     for path, text in written.items():
+        path.parent.mkdir(exist_ok=True)
         with replacing(path) as temporary:
             temporary.write_text(text, encoding="utf-8", newline="\n")
     return list(written)
@@ -74,22 +77,35 @@ def _plain(text: str) -> str:
     return re.sub(r"[\t\r\n]", " ", text)
 
 
-def siril_script(table: pd.DataFrame) -> str:
-    """A Siril script that unselects the rejected frames of one night.
+def siril_files(table: pd.DataFrame) -> dict[str, str]:
+    """What takes the rejected frames of one folder out of a Siril sequence of all its files.
 
-    Siril counts the images of a sequence from 1 in the order in which `link` and `convert` take
-    files: that of their names. To be run in the folder that holds the sequence.
+    - `light_.seq`, to be copied over the file of that name after `link light` or
+      `convert light`, for Siril 1.0 and later;
+    - `unselect.ssf`, a script that does the same, for Siril 1.2 and later.
+
+    Siril numbers files from 1 in the natural order of their names. What is no frame of the sky
+    is taken out too.
+
+    Args:
+        table: every file of one folder.
+
+    Returns:
+        File name to content.
     """
-    names = sorted((Path(file).name, verdict) for file, verdict in _verdicts(table))
-    bad = [number for number, (_, verdict) in enumerate(names, start=1) if verdict == "bad"]
-    lines = [
-        "# Takes the rejected frames out of the sequence of this night.",
-        f"# Made before by: link {_SIRIL_SEQUENCE}   (of the folder with all its frames)",
-        "requires 1.2.0",
-    ]
-    for first, last in _runs(bad):
-        lines.append(f"unselect {_SIRIL_SEQUENCE}_ {first} {last}")
-    return "\n".join(lines) + "\n"
+    ordered = sorted(_verdicts(table), key=lambda item: natural_key(Path(item[0]).name))
+    kept = [verdict in ("good", "review") for _, verdict in ordered]
+    selection = "".join(f"I {i} {int(keep)}\n" for i, keep in enumerate(kept, start=1))
+    sequence = (
+        "#Siril sequence file\n"
+        # Name, first number, frames, selected ones, digits, reference (none), version.
+        f"S '{_SIRIL_SEQUENCE}' 1 {len(kept)} {sum(kept)} 5 -1 3\nL 1\n{selection}"
+    )
+    out_of_it = [number for number, keep in enumerate(kept, start=1) if not keep]
+    unselect = "requires 1.2.0\n" + "".join(
+        f"unselect {_SIRIL_SEQUENCE} {first} {last}\n" for first, last in _runs(out_of_it)
+    )
+    return {f"{_SIRIL_SEQUENCE}.seq": sequence, "unselect.ssf": unselect}
 
 
 def _verdicts(table: pd.DataFrame) -> list[tuple[str, str]]:
@@ -108,7 +124,8 @@ def _runs(numbers: list[int]) -> list[tuple[int, int]]:
 def link_kept(folder: Path, table: pd.DataFrame) -> int:
     """Links to the kept frames, a folder per night, for programs that take a folder.
 
-    Copies where the system has no links. The frames themselves are not touched.
+    Copies where the system has no links. The frames themselves are not touched. Beside each
+    night `siril_<night>.ssf` makes a Siril sequence `light_` of it (Siril 1.0 and later).
 
     Args:
         folder: a new or an empty folder.
@@ -120,13 +137,21 @@ def link_kept(folder: Path, table: pd.DataFrame) -> int:
     Raises:
         NightsiftError: the folder holds something already.
     """
+    folder = folder.absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise NightsiftError(f"kept_folder={folder} is not empty: give a new folder")
     kept = table[table["verdict"].isin(["good", "review"])]
     for night, part in kept.groupby("night", sort=False):
-        own = folder / re.sub(r"[^\w.-]+", "_", str(night))
-        own.mkdir(parents=True)
+        name = re.sub(r"[^\w.-]+", "_", str(night))
+        (folder / name).mkdir(parents=True)
         for file in part["file"]:
             source = Path(str(file)).absolute()
-            link_or_copy(source, own / source.name)
+            link_or_copy(source, folder / name / source.name)
+        if not any(char in str(folder) for char in '"\n\r'):  # it could end the command
+            (folder / f"siril_{name}.ssf").write_text(
+                f'requires 1.0.0\ncd "{folder / name}"\n'
+                f'link light "-out={folder / f"siril_{name}"}"\ncd "{folder / f"siril_{name}"}"\n',
+                encoding="utf-8",
+                newline="\n",
+            )
     return len(kept)
