@@ -263,6 +263,9 @@ class PredictConfig:
     kept_folder: str = MISSING
     yes: bool = MISSING
     undo: str = MISSING
+    lightcurve: bool = MISSING
+    target: list[float] = MISSING
+    transit: list[str] = MISSING
     threshold: Any = MISSING
     device: str = MISSING
     cache_dir: str = MISSING

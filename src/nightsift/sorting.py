@@ -39,11 +39,13 @@ class Sorted(NamedTuple):
         table: one row per file: the contract's columns, `verdict`, `explanation`.
         features: what was measured, one row per judged file.
         catalogue: the frames.
+        measured: what was measured on each file, stars included.
     """
 
     table: pd.DataFrame
     features: pd.DataFrame
     catalogue: Catalogue
+    measured: dict[Path, Measured]
 
 
 def sort_frames(
@@ -106,7 +108,7 @@ def sort_frames(
             loaded.model, loaded.card, cache, catalogue, batch=batch, progress=progress
         )
     log.info("%s", catalogue.summary())
-    return Sorted(add_verdicts(table, features, loaded.card), features, catalogue)
+    return Sorted(add_verdicts(table, features, loaded.card), features, catalogue, measured)
 
 
 def _calibration_frames(measured: dict[Path, Measured]) -> dict[Path, str]:

@@ -11,10 +11,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nightsift.data.cache import TensorCache
+from nightsift.files import replacing
+from nightsift.lightcurve import LightCurve
 from nightsift.models.card import ModelCard
 from nightsift.report.features import features_figure
 from nightsift.report.figures import save_figure
 from nightsift.report.handoff import write_lists
+from nightsift.report.lightcurves import lightcurve_figure, lightcurve_table
 from nightsift.report.page import Grey, star_cutouts, write_page
 from nightsift.report.run import MAX_NIGHT_FIGURES, write_predictions
 from nightsift.sorting import Sorted
@@ -30,7 +33,7 @@ def write_night(
     card: ModelCard,
     *,
     out_csv: Path | None = None,
-    facts: Sequence[str] = (),
+    curves: Sequence[tuple[str, LightCurve]] = (),
 ) -> list[Path]:
     """Write everything a person or a program wants to know of the verdicts.
 
@@ -41,7 +44,7 @@ def write_night(
         cache: tensors of its frames, for pictures of stars.
         card: of the weights.
         out_csv: where the predictions go instead of `run_dir`.
-        facts: more lines for the head of the page.
+        curves: night and light curve.
 
     Returns:
         The predictions, the page, and the folders of lists and figures.
@@ -54,8 +57,15 @@ def write_night(
     figures.mkdir(parents=True, exist_ok=True)
     timelines = timeline_figures(night, card)
     for name, figure in timelines:
-        safe = re.sub(r"[^\w.-]+", "_", name)
-        save_figure(figure, figures / f"timeline_{safe}.png")
+        save_figure(figure, figures / f"timeline_{_file_name(name)}.png")
+    facts = []
+    for name, curve in curves:
+        figure = lightcurve_figure(name, curve)
+        save_figure(figure, figures / f"lightcurve_{_file_name(name)}.png")
+        with replacing(run_dir / f"lightcurve_{_file_name(name)}.csv") as temporary:
+            lightcurve_table(curve).to_csv(temporary, index=False, float_format="%.6f")
+        timelines.append((f"{name}, light curve", figure))
+        facts.append(f"{name}: {curve.told()}")
     refs = {str(r.path): r.ref for r in night.catalogue.records if r.ref is not None}
 
     def cutouts(file: str) -> Grey | None:
@@ -68,6 +78,10 @@ def write_night(
     )
     write_page(run_dir / PAGE, title, table, timelines, facts=[about, *facts], cutouts=cutouts)
     return [csv, run_dir / PAGE, lists, figures]
+
+
+def _file_name(night: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", night)
 
 
 def timeline_figures(night: Sorted, card: ModelCard) -> list[tuple[str, Figure]]:

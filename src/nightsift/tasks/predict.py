@@ -24,6 +24,7 @@ def run(cfg: DictConfig) -> pd.DataFrame | None:
     With `undo` nothing is judged: the moves of that record are taken back.
     """
     from nightsift.heuristics.store import MEASURED
+    from nightsift.report.lightcurves import measure_lightcurves
     from nightsift.report.night import write_night
     from nightsift.report.verdicts import print_sorted
     from nightsift.sorting import sort_frames
@@ -47,6 +48,9 @@ def run(cfg: DictConfig) -> pd.DataFrame | None:
         workers=cfg.data.workers,
         batch=cfg.data.frame_batch,
     )
+    curves = []
+    if cfg.lightcurve:
+        curves = measure_lightcurves(night, list(cfg.target), list(cfg.transit))
     written = write_night(
         Path(cfg.run_dir),
         str(cfg.folder),
@@ -54,8 +58,11 @@ def run(cfg: DictConfig) -> pd.DataFrame | None:
         cache,
         loaded.card,
         out_csv=Path(cfg.out_csv) if cfg.out_csv else None,
+        curves=curves,
     )
     print_sorted(night.table)
+    for name, curve in curves:
+        print(f"{name}: {curve.told()}")
     act(cfg, night.table)
     print(f"written: {', '.join(str(path) for path in written)}")
     return night.table
