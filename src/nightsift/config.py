@@ -263,9 +263,14 @@ class PredictConfig:
     kept_folder: str = MISSING
     yes: bool = MISSING
     undo: str = MISSING
+    write_header: bool = MISSING
     lightcurve: bool = MISSING
     target: list[float] = MISSING
     transit: list[str] = MISSING
+    watch: bool = MISSING
+    poll_s: float = MISSING
+    spell: int = MISSING
+    on_spell: str = MISSING
     threshold: Any = MISSING
     device: str = MISSING
     cache_dir: str = MISSING

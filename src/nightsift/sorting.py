@@ -82,6 +82,9 @@ def sort_frames(
     old = {path for path in files if path.parent.name == REJECTED}
     if old:
         log.info("%d frames in folders called %s are passed over", len(old), REJECTED)
+    old |= sources.passed_over
+    if old.issuperset(files):
+        raise NightsiftError("no frames to judge")
     with bar("measuring frames") as progress:
         measured = measure_files(
             [path for path in files if path not in old],

@@ -87,12 +87,13 @@ def lightcurve_figure(night: str, curve: LightCurve) -> Figure:
         x = curve.hours if timed else np.arange(1, len(curve.flux) + 1)
         kept = curve.kept
         above.plot(x, curve.flux, "-o", ms=2.5, lw=0.6, color=GOOD)
-        above.plot(x[~kept], curve.flux[~kept], "o", ms=4, color=BAD, label="rejected")
         below.plot(x[kept], curve.flux[kept], "-o", ms=2.5, lw=0.6, color="black")
         above.set_title(f"{night}: all frames, scatter {curve.before_ppt:.2f} ppt")
         below.set_title(f"kept frames, scatter {curve.after_ppt:.2f} ppt")
         middle, spread = 1.0, 4 * max(curve.after_ppt, 1.0) / 1000
         spread = max(spread, 1.3 * float(np.abs(curve.flux[kept] - 1).max(initial=0)))
+        shown = np.clip(curve.flux[~kept], middle - 0.97 * spread, middle + 0.97 * spread)
+        above.plot(x[~kept], shown, "o", ms=4, color=BAD, label="rejected (at the edge: beyond)")
         for axes in (above, below):
             axes.set(ylabel="relative flux", ylim=(middle - spread, middle + spread))
             if curve.inside.any():

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +18,11 @@ from nightsift.tasks.sources import load_for_use, make_sources, progress_bar
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nightsift.data.cache import TensorCache
+    from nightsift.data.catalogue import Sources
+    from nightsift.models.weights import LoadedModel
+    from nightsift.sorting import Sorted
+
 
 ACTIONS = ("report", "link", "move")
 
@@ -23,11 +32,9 @@ def run(cfg: DictConfig) -> pd.DataFrame | None:
 
     With `undo` nothing is judged: the moves of that record are taken back.
     """
-    from nightsift.heuristics.store import MEASURED
     from nightsift.report.lightcurves import measure_lightcurves
     from nightsift.report.night import write_night
     from nightsift.report.verdicts import print_sorted
-    from nightsift.sorting import sort_frames
 
     if cfg.action not in ACTIONS:
         raise NightsiftError(f"action must be one of {', '.join(ACTIONS)}, got {cfg.action!r}")
@@ -38,16 +45,11 @@ def run(cfg: DictConfig) -> pd.DataFrame | None:
         raise NightsiftError("missing: folder=...")
     loaded = load_for_use(cfg)
     cfg.data.seq_dirs = [cfg.folder]
+    if cfg.watch:
+        watch(cfg, loaded)
+        return None
     sources, cache = make_sources(cfg, loaded)
-    night = sort_frames(
-        sources,
-        cache,
-        loaded,
-        Path(cfg.cache_dir) / MEASURED,
-        bar=progress_bar,
-        workers=cfg.data.workers,
-        batch=cfg.data.frame_batch,
-    )
+    night = sort_all(cfg, loaded, sources, cache)
     curves = []
     if cfg.lightcurve:
         curves = measure_lightcurves(night, list(cfg.target), list(cfg.transit))
@@ -57,15 +59,64 @@ def run(cfg: DictConfig) -> pd.DataFrame | None:
         night,
         cache,
         loaded.card,
-        out_csv=Path(cfg.out_csv) if cfg.out_csv else None,
+        out_csv=csv_of(cfg),
         curves=curves,
     )
     print_sorted(night.table)
     for name, curve in curves:
         print(f"{name}: {curve.told()}")
+    if cfg.write_header:
+        write_headers(cfg, night.table)
     act(cfg, night.table)
     print(f"written: {', '.join(str(path) for path in written)}")
     return night.table
+
+
+def csv_of(cfg: DictConfig) -> Path:
+    """Where the predictions go."""
+    return Path(cfg.out_csv) if cfg.out_csv else Path(cfg.run_dir) / "predictions.csv"
+
+
+def sort_all(cfg: DictConfig, loaded: LoadedModel, sources: Sources, cache: TensorCache) -> Sorted:
+    """Verdicts of everything in `sources`, under progress bars."""
+    from nightsift.heuristics.store import MEASURED
+    from nightsift.sorting import sort_frames
+
+    return sort_frames(
+        sources,
+        cache,
+        loaded,
+        Path(cfg.cache_dir) / MEASURED,
+        bar=progress_bar,
+        workers=cfg.data.workers,
+        batch=cfg.data.frame_batch,
+    )
+
+
+def watch(cfg: DictConfig, loaded: LoadedModel) -> None:
+    """Judge frames as they arrive, until interrupted."""
+    from nightsift.report.run import write_predictions
+    from nightsift.watching import Watch
+
+    sources, cache = make_sources(cfg, loaded)
+    # What is new is told in lines of its own; of the rest only what is wrong.
+    logging.getLogger("nightsift").setLevel(logging.WARNING)
+
+    def judge(unfinished: frozenset[Path]) -> pd.DataFrame:
+        table = sort_all(cfg, loaded, replace(sources, passed_over=unfinished), cache).table
+        write_predictions(csv_of(cfg), table)
+        return table
+
+    digest = hashlib.sha256(str(Path(cfg.folder).resolve()).encode()).hexdigest()[:20]
+    watching = Watch(
+        Path(cfg.folder),
+        judge,
+        Path(cfg.cache_dir) / "watch" / f"{digest}.json",
+        on_spell=cfg.on_spell,
+        spell=cfg.spell,
+    )
+    with suppress(KeyboardInterrupt):
+        watching.run(cfg.poll_s)
 
 
 def act(cfg: DictConfig, table: pd.DataFrame) -> None:
@@ -89,10 +140,31 @@ def act(cfg: DictConfig, table: pd.DataFrame) -> None:
     print(f"{len(moves)} files moved; python -m predict undo={record} puts them back")
 
 
+def write_headers(cfg: DictConfig, table: pd.DataFrame) -> None:
+    """Verdicts into the headers; only said unless `yes` is true."""
+    from nightsift.report.cards import Verdict, write_cards
+
+    judged = table[table["verdict"] != ""]
+    if not cfg.yes:
+        print(f"{len(judged)} headers would be written; none was: add yes=true")
+        return
+    verdicts = [
+        Verdict(Path(row["file"]), row["verdict"] == "bad", row["prob_bad"], row["reason"])
+        for row in judged.to_dict("records")
+    ]
+    record = Path(cfg.run_dir) / "cards.jsonl"
+    count = write_cards(verdicts, record)
+    print(f"{count} headers written; python -m predict undo={record} takes them back")
+
+
 def put_back(record: Path) -> None:
-    """Undo the moves of a record."""
+    """Undo what a record tells of: moves, or cards in headers."""
+    from nightsift.report.cards import is_record_of_cards, undo_cards
     from nightsift.report.moving import undo_moves
 
+    if is_record_of_cards(record):
+        print(f"{undo_cards(record)} headers are again what they were")
+        return
     undone = undo_moves(record)
     print(f"{undone.back} files put back, {undone.untouched} had not been moved")
 
