@@ -63,6 +63,7 @@ class Watch:
         self._seen: dict[Path, Stamp] = {}
         self._judged: dict[Path, Stamp] = {}
         self._in_spell = False
+        self._commands: list[subprocess.Popen[bytes]] = []
 
     def run(self, poll_s: float) -> None:
         """Look every `poll_s` seconds until interrupted."""
@@ -73,6 +74,7 @@ class Watch:
 
     def look(self) -> bool:
         """One look at the folder; returns whether something was judged."""
+        self.commands_running()
         now = _stamps(self.folder)
         settled = {path: stamp for path, stamp in now.items() if self._seen.get(path) == stamp}
         self._seen = now
@@ -89,6 +91,11 @@ class Watch:
         self._remember()
         self._mind_spell(table)
         return True
+
+    def commands_running(self) -> int:
+        """How many of the commands that were run have not ended yet."""
+        self._commands = [command for command in self._commands if command.poll() is None]
+        return len(self._commands)
 
     def _tell_changes(self, table: pd.DataFrame, settled: dict[Path, Stamp]) -> set[Path]:
         """Print what is new; returns files that may not be complete yet."""
@@ -131,9 +138,13 @@ class Watch:
         }
         try:
             # Not waited for: the next frame does not wait either.
-            subprocess.Popen(self.command, env=os.environ | facts, stdin=subprocess.DEVNULL)
+            command = subprocess.Popen(
+                self.command, env=os.environ | facts, stdin=subprocess.DEVNULL
+            )
         except OSError as error:
             log.warning("on_spell: %s: %s", self.command[0], error.strerror)
+        else:
+            self._commands.append(command)
 
     def _remembered(self) -> dict[str, str]:
         try:
