@@ -15,6 +15,7 @@ import pandas as pd
 from nightsift.data.cache import TensorCache
 from nightsift.data.catalogue import Catalogue, Sources, build_catalogue
 from nightsift.data.inputs import attach_compared
+from nightsift.data.joint_reading import fill_caches
 from nightsift.data.windows import check_window
 from nightsift.errors import NightsiftError
 from nightsift.fits.calibration import calibration_kind
@@ -85,19 +86,18 @@ def sort_frames(
     old |= sources.passed_over
     if old.issuperset(files):
         raise NightsiftError("no frames to judge")
+    files = [path for path in files if path not in old]
+    with bar("reading frames") as progress:
+        fill_caches(files, cache, store, workers=workers, processes=processes, progress=progress)
     with bar("measuring frames") as progress:
         measured = measure_files(
-            [path for path in files if path not in old],
-            store=store,
-            workers=workers,
-            processes=processes,
-            progress=progress,
+            files, store=store, workers=workers, processes=processes, progress=progress
         )
     left_out = _calibration_frames(measured)
     if len(left_out) == len(measured):
         raise NightsiftError(f"no frames of the sky among {len(files)} files")
     sources = replace(sources, passed_over=frozenset(old), left_out=left_out)
-    with bar("reading frames") as progress:
+    with bar("making tensors") as progress:
         catalogue = build_catalogue(sources, cache, progress=progress)
     features = compare_files(
         {path: item for path, item in measured.items() if path not in left_out},

@@ -13,6 +13,8 @@ from astropy.io import fits
 
 from nightsift.fits.header import FrameInfo
 from nightsift.fits.reader import Frame
+from nightsift.heuristics.measure import Measured, measure_frame
+from nightsift.heuristics.prepare import prepare
 from nightsift.heuristics.score import judge_features
 from nightsift.heuristics.table import measure_night
 
@@ -157,6 +159,11 @@ def finish(image: np.ndarray, scene: Scene, rng: np.random.Generator) -> np.ndar
 def frame(scene: Scene, seed: int = 0, shape: tuple[int, int] = SHAPE) -> Frame:
     """The frame as the reader gives it."""
     return Frame(render(scene, seed, shape), FrameInfo(height=shape[0], width=shape[1]))
+
+
+def measure(of: Frame) -> Measured:
+    """What is measured on a frame."""
+    return measure_frame(of.info, prepare(of.pixels))
 
 
 def smooth_night(n: int, seed: int, **fixed: object) -> list[Scene]:

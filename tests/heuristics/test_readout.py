@@ -4,14 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scenes import Scene, frame
+from scenes import Scene, frame, measure
 
-from nightsift.heuristics.measure import measure_frame
 from nightsift.heuristics.readout import quantum_adu
 
 
 def features(scene: Scene) -> dict[str, float]:
-    return measure_frame(frame(scene, 3)).features
+    return measure(frame(scene, 3)).features
 
 
 def test_a_clean_frame_has_no_banding_and_no_step():
@@ -49,7 +48,7 @@ def test_quantised_levels_are_no_steps():
     rng = np.random.default_rng(1)
     level = np.linspace(100, 103, 300)[:, None]
     pixels = np.round(level + rng.normal(0, 0.9, (300, 400))).astype(np.int16)
-    got = measure_frame(frame(Scene())._replace(pixels=pixels)).features
+    got = measure(frame(Scene())._replace(pixels=pixels)).features
     assert got["step_rows"] < 0.3
     assert quantum_adu(pixels) == 1.0
     assert quantum_adu(16 * pixels) == 16.0

@@ -6,11 +6,10 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-from scenes import START, Scene, frame
+from scenes import START, Scene, frame, measure
 
 from nightsift.fits.nights import Night
 from nightsift.fits.reader import Frame
-from nightsift.heuristics.measure import measure_frame
 from nightsift.heuristics.relative import GAPS, INPUT_NAMES, loose_inputs, night_inputs
 
 N = 14
@@ -21,7 +20,7 @@ def measured() -> list:
     scenes = [Scene() for _ in range(N)]
     scenes[5] = replace(scenes[5], transparency=0.4)
     scenes[9] = replace(scenes[9], trail=9.0)
-    return [measure_frame(timed(scene, i)) for i, scene in enumerate(scenes)]
+    return [measure(timed(scene, i)) for i, scene in enumerate(scenes)]
 
 
 def timed(scene: Scene, i: int) -> Frame:
@@ -51,7 +50,7 @@ def test_a_camera_with_other_units_gives_the_same_numbers(measured):
     scenes = [Scene(transparency=0.4 if i == 5 else 1.0) for i in range(N)]
     frames = [timed(scene, i) for i, scene in enumerate(scenes)]
     other = [f._replace(pixels=(f.pixels.astype(np.float32) * 2 + 100)) for f in frames]
-    one, two = (inputs([measure_frame(f) for f in group]) for group in (frames, other))
+    one, two = (inputs([measure(f) for f in group]) for group in (frames, other))
     moved = (one - two).abs().max()
     # Levels of the sky keep their bias, which nobody knows, in their ratios.
     free = [name for name in moved.index if "background" not in name and "gradient" not in name]

@@ -4,15 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scenes import Scene, frame
-
-from nightsift.heuristics.measure import measure_frame
+from scenes import Scene, frame, measure
 
 GOOD = Scene()
 
 
 def features(scene: Scene, seed: int = 0, shape: tuple[int, int] = (320, 420)) -> dict[str, float]:
-    return measure_frame(frame(scene, seed, shape)).features
+    return measure(frame(scene, seed, shape)).features
 
 
 @pytest.mark.parametrize("fwhm", [2.2, 3.2, 5.0, 8.0])

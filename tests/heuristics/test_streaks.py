@@ -4,16 +4,15 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scenes import Scene, frame
+from scenes import Scene, frame, measure
 
-from nightsift.heuristics.measure import measure_frame
 from nightsift.heuristics.streaks import GRID, _slopes
 
 LIMIT = 7.0
 
 
 def found(scene: Scene, seed: int, shape: tuple[int, int] = (320, 420)) -> dict[str, float]:
-    return measure_frame(frame(scene, seed, shape)).features
+    return measure(frame(scene, seed, shape)).features
 
 
 @pytest.mark.parametrize(

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from astropy.io import fits
 from matplotlib.figure import Figure
 
 from nightsift.report import page
 from nightsift.report.page import cards_of, star_cutouts, write_page
-from tests.conftest import write_frame
 
 
 @pytest.fixture
@@ -18,7 +18,8 @@ def table(tmp_path: Path) -> pd.DataFrame:
     rng = np.random.default_rng(0)
     names = ["a<b>&.fits", *(f"f{i}.fits" for i in range(1, 6)), "table.fits"]
     for name in names[:-1]:
-        write_frame(tmp_path / name, rng.normal(300, 9, (40, 60)).astype(np.float32), None)
+        pixels = rng.normal(300, 9, (40, 60)).astype(np.float32)
+        fits.PrimaryHDU(pixels).writeto(tmp_path / name)
     return pd.DataFrame(
         {
             "file": [str(tmp_path / name) for name in names],

@@ -53,6 +53,15 @@ class CachedFrame(NamedTuple):
     error: str
 
 
+class Entry(NamedTuple):
+    """A tensor for the cache, (S, S) or (C, S, S) float32, and what it was made from."""
+
+    path: Path
+    stamp: tuple[int, int]
+    info: FrameInfo
+    tensor: npt.NDArray[np.float32]
+
+
 class TensorCache:
     """Tensors of frames under one transform and image size.
 
@@ -91,9 +100,9 @@ class TensorCache:
         Raises:
             OSError: the cache cannot be written; what was complete stays usable.
         """
-        by_folder: dict[Path, list[Path]] = {}
+        by_folder = {folder: list[Path]() for folder in _folders(files)}
         for path in files:
-            by_folder.setdefault(path.absolute().parent, []).append(path)
+            by_folder[path.absolute().parent].append(path)
         done: dict[Path, CachedFrame] = {}
         for folder, members in by_folder.items():
             index = _FolderIndex(self.folder, folder)
@@ -107,6 +116,25 @@ class TensorCache:
             if progress:
                 progress(len(done), len(files))
         return [done[path] for path in files]
+
+    def missing(self, files: Sequence[Path]) -> list[Path]:
+        """Those of `files` that have no tensor, or one older than they are."""
+        indices = {folder: _FolderIndex(self.folder, folder) for folder in _folders(files)}
+        return [path for path in files if not indices[path.absolute().parent].holds(path)]
+
+    def add(self, entries: Sequence[Entry]) -> None:
+        """Keep tensors that were made elsewhere.
+
+        Args:
+            entries: of any folders; `stamp` is size and time of the file before it was read.
+        """
+        for folder in _folders([entry.path for entry in entries]):
+            index = _FolderIndex(self.folder, folder)
+            own = [entry for entry in entries if entry.path.absolute().parent == folder]
+            for start in range(0, len(own), SEGMENT_ROWS):
+                part = own[start : start + SEGMENT_ROWS]
+                facts = [(entry.path, entry.stamp, entry.info) for entry in part]
+                index.add(facts, [entry.tensor for entry in part])
 
     def read(self, ref: TensorRef) -> npt.NDArray[np.float32]:
         """A copy of one tensor, (S, S) or (C, S, S) float32."""
@@ -234,6 +262,10 @@ class _FolderIndex:
 def _stamp(path: Path) -> tuple[int, int]:
     stat = path.stat()
     return stat.st_size, stat.st_mtime_ns
+
+
+def _folders(files: Sequence[Path]) -> list[Path]:
+    return list(dict.fromkeys(path.absolute().parent for path in files))
 
 
 def _digest(text: str) -> str:

@@ -10,9 +10,8 @@ import torch
 from scipy.ndimage import uniform_filter
 from torch.nn import functional
 
-from nightsift.heuristics.background import measure_sky
-from nightsift.heuristics.prepare import prepare_pixels
-from nightsift.heuristics.reduction import Reduced, reduce_frame
+from nightsift.heuristics.prepare import Prepared, prepare
+from nightsift.heuristics.reduction import Reduced
 
 Pixels = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -56,11 +55,13 @@ class TwoScale:
 
     def __call__(self, pixels: Pixels, img_size: int) -> Floats:
         """Map (H, W) pixels to (4, img_size, img_size), within +-clip."""
-        pixels = prepare_pixels(pixels)
-        reduced = reduce_frame(pixels)
+        return self.render(prepare(pixels), img_size)
+
+    def render(self, prepared: Prepared, img_size: int) -> Floats:
+        """The same from pixels that are prepared already."""
+        pixels, reduced, sky = prepared
         if not reduced.noise_adu > 0:  # a constant plane: nothing to scale by
             return np.zeros((4, img_size, img_size), dtype=np.float32)
-        sky = measure_sky(reduced.image, reduced.noise_adu)
         height, width = sky.residual.shape
         per_cell = max(1.0, height / img_size) * max(1.0, width / img_size)
         mean = _pooled(sky.residual, img_size) / (sky.sigma / np.sqrt(per_cell))

@@ -9,11 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nightsift.fits.header import FrameInfo
-from nightsift.fits.reader import Frame, UnreadableFrame, read_frame
-from nightsift.heuristics.background import GRID_COLS, GRID_ROWS, measure_sky
-from nightsift.heuristics.prepare import prepare_pixels
+from nightsift.fits.reader import UnreadableFrame, read_frame
+from nightsift.heuristics.background import GRID_COLS, GRID_ROWS
+from nightsift.heuristics.prepare import Prepared, prepare
 from nightsift.heuristics.readout import acf_width_px, measure_readout
-from nightsift.heuristics.reduction import Pixels, Reduced, reduce_frame
+from nightsift.heuristics.reduction import Pixels, Reduced
 from nightsift.heuristics.shapes import Stars, measure_stars
 from nightsift.heuristics.stars import Detections, detect, typical_width
 from nightsift.heuristics.statistics import quick_median
@@ -58,18 +58,17 @@ NO_STARS = StarList(*(np.empty(0) for _ in range(4)))
 def measure_file(path: Path) -> Measured:
     """Read and measure one file; never raises because of what it holds."""
     try:
-        return measure_frame(read_frame(path))
+        frame = read_frame(path)
+        return measure_frame(frame.info, prepare(frame.pixels))
     except UnreadableFrame as error:
         return Measured(None, {}, NO_STARS, str(error))
     except OSError as error:
         return Measured(None, {}, NO_STARS, error.strerror or str(error))
 
 
-def measure_frame(frame: Frame) -> Measured:
+def measure_frame(info: FrameInfo, prepared: Prepared) -> Measured:
     """All features of one frame that need no other frame."""
-    pixels = prepare_pixels(frame.pixels)
-    reduced = reduce_frame(pixels)
-    sky = measure_sky(reduced.image, reduced.noise_adu)
+    pixels, reduced, sky = prepared
     found = detect(sky.residual, sky.sigma, reduced.factor)
     width = max(typical_width(found.table) * found.factor, _MIN_WIDTH_PX)
     stars = _stars(pixels, reduced, found, width)
@@ -96,7 +95,7 @@ def measure_frame(frame: Frame) -> Measured:
     }
     order = np.argsort(-shaped.flux, kind="stable")
     listed = StarList(*(column[order] for column in (shaped.x, shaped.y, shaped.flux, shaped.snr)))
-    return Measured(frame.info, features, listed)
+    return Measured(info, features, listed)
 
 
 def shape_features(stars: Stars) -> dict[str, float]:

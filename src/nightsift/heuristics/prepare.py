@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import sep
 
-from nightsift.heuristics.reduction import Floats, Pixels, pixel_noise
+from nightsift.heuristics.background import Sky, measure_sky
+from nightsift.heuristics.reduction import Floats, Pixels, Reduced, pixel_noise, reduce_frame
 from nightsift.heuristics.statistics import quick_median
 
 # Squares of larger values overflow float32.
@@ -19,6 +22,27 @@ _APART = 1.0
 _MESH = 64
 # Fewer pixels than this per kind and axis have no mesh.
 _SMALLEST = 16
+
+
+class Prepared(NamedTuple):
+    """What measuring a frame and making its network input both begin with.
+
+    Attributes:
+        pixels: (H, W), from `prepare_pixels`.
+        reduced: of them.
+        sky: of `reduced`.
+    """
+
+    pixels: Pixels
+    reduced: Reduced
+    sky: Sky
+
+
+def prepare(pixels: Pixels) -> Prepared:
+    """Pixels of any camera, (H, W), any real type, finite."""
+    pixels = prepare_pixels(pixels)
+    reduced = reduce_frame(pixels)
+    return Prepared(pixels, reduced, measure_sky(reduced.image, reduced.noise_adu))
 
 
 def prepare_pixels(pixels: Pixels) -> Pixels:
@@ -40,11 +64,12 @@ def _without_steps(pixels: Pixels) -> Pixels:
 
     The same pixels always get the same noise. A constant plane stays one.
     """
-    sample = np.unique(_sample(pixels))
+    some = _sample(pixels)
+    sample = np.unique(some)
     if len(sample) < 2:
         return pixels
     noise = pixel_noise(pixels)
-    middle = quick_median(_sample(pixels))
+    middle = quick_median(some)
     near = sample[np.abs(sample - middle) <= max(_STEPS * noise, np.diff(sample).min())]
     step = float(np.diff(near).min()) if len(near) > 1 else 0.0
     if not step > noise / _STEPS:
@@ -80,8 +105,9 @@ def _without_colour_matrix(pixels: Pixels) -> Pixels:
 
 
 def _sample(kind: Pixels) -> Floats:
-    """At most about 65,000 pixels."""
-    steps = [max(1, length // 256) for length in kind.shape]
+    """At most about 20,000 pixels."""
+    # Odd steps: even ones would see only some pixels of a colour matrix.
+    steps = [length // 144 | 1 for length in kind.shape]
     return kind[:: steps[0], :: steps[1]].astype(np.float32)
 
 

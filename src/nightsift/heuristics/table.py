@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, wait
 from itertools import islice
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -20,6 +21,7 @@ from nightsift.heuristics.store import MeasuredStore, stamp_of
 
 Progress = Callable[[int, int], None]
 Measure = Callable[[Path], Measured]
+Result = TypeVar("Result")
 
 PUBLISHED_COLUMNS = (
     "file",
@@ -109,7 +111,7 @@ def measure_files(
     workers = workers or os.cpu_count() or 1
     missing = [path for path in dict.fromkeys(files) if path not in results]
     with make_pool(workers, len(missing), processes=processes) as pool:
-        for path, stamp, item in _in_parallel(pool, missing, 2 * workers, measure):
+        for path, stamp, item in in_parallel(pool, missing, 2 * workers, measure):
             results[path] = item
             if store:
                 stores[path.parent].put(path, stamp, item)
@@ -122,10 +124,13 @@ def _folders(files: Sequence[Path]) -> list[Path]:
     return list(dict.fromkeys(path.parent for path in files))
 
 
-def _in_parallel(
-    pool: Executor, files: Sequence[Path], ahead: int, measure: Measure
-) -> Iterator[tuple[Path, list[int], Measured]]:
-    """Results as they become ready; only a few files are in memory at any time."""
+def in_parallel(
+    pool: Executor, files: Sequence[Path], ahead: int, measure: Callable[[Path], Result]
+) -> Iterator[tuple[Path, list[int], Result]]:
+    """Path, stamp before reading, and result, as they become ready.
+
+    Only `ahead` files and their results are in memory at any time.
+    """
     waiting = iter(files)
     running = {pool.submit(_stamped, path, measure) for path in islice(waiting, ahead)}
     while running:
@@ -135,7 +140,7 @@ def _in_parallel(
         running |= {pool.submit(_stamped, path, measure) for path in islice(waiting, len(finished))}
 
 
-def _stamped(path: Path, measure: Measure) -> tuple[Path, list[int], Measured]:
+def _stamped(path: Path, measure: Callable[[Path], Result]) -> tuple[Path, list[int], Result]:
     # Before reading: a file that grows meanwhile is measured again.
     stamp = stamp_of(path)
     return path, stamp, measure(path)
