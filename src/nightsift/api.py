@@ -44,7 +44,7 @@ def judge(
     from nightsift.data.transforms import build_transform
     from nightsift.heuristics.store import MEASURED
     from nightsift.models.weights import PRETRAINED, load_weights
-    from nightsift.sorting import sort_frames
+    from nightsift.sorting.night import sort_frames
 
     loaded = load_weights(PRETRAINED if str(ckpt) == "pretrained" else ckpt)
     if threshold is not None:

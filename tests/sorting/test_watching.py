@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from nightsift.errors import NightsiftError
-from nightsift.watching import Watch
+from nightsift.sorting.watching import Watch
 
 
 class Night:

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from nightsift.errors import NightsiftError
 from nightsift.lightcurve import LightCurve, measure_lightcurve
 from nightsift.report.figures import BAD, GOOD, REJECTED, STYLE, new_figure
-from nightsift.sorting import Sorted
+from nightsift.sorting.night import Sorted
 
 log = logging.getLogger(__name__)
 

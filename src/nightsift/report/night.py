@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from rich.console import Console
+from rich.table import Table
 
 from nightsift.data.cache import TensorCache
 from nightsift.files import replacing
@@ -20,9 +22,12 @@ from nightsift.report.handoff import write_lists
 from nightsift.report.lightcurves import lightcurve_figure, lightcurve_table
 from nightsift.report.page import Grey, star_cutouts, write_page
 from nightsift.report.run import MAX_NIGHT_FIGURES, write_predictions
-from nightsift.sorting import Sorted
+from nightsift.sorting.night import Sorted
+from nightsift.sorting.verdicts import VERDICTS, spells
 
 PAGE = "report.html"
+# Rows of the table in the terminal.
+_NIGHTS, _SPELLS = 24, 5
 
 
 def write_night(
@@ -101,3 +106,22 @@ def timeline_figures(night: Sorted, card: ModelCard) -> list[tuple[str, Figure]]
         title = f"{name}: {int((verdict == 'bad').sum())} of {len(part)} frames bad"
         figures.append((str(name), features_figure(title, rows, verdict, lines=lines)))
     return figures
+
+
+def print_sorted(table: pd.DataFrame) -> None:
+    """Per night: frames, bad ones by reason, doubtful and unreadable ones; the worst spells."""
+    console = Console(width=120)
+    out = Table(title="verdicts")
+    for title in ("night", "frames", "good", "review", "bad", "unreadable", "why"):
+        out.add_column(title, justify="left" if title in ("night", "why") else "right")
+    nights = list(table.groupby("night", sort=False))
+    for night, part in nights[:_NIGHTS]:
+        counts = [int((part["verdict"] == verdict).sum()) for verdict in (*VERDICTS, "")]
+        why = part.loc[part["verdict"] == "bad", "reason"].value_counts()
+        reasons = ", ".join(f"{count} {reason}" for reason, count in why.items())
+        out.add_row(str(night), *(str(count) for count in (len(part), *counts)), reasons)
+    if len(nights) > _NIGHTS:
+        out.caption = f"and {len(nights) - _NIGHTS} more nights in the CSV"
+    console.print(out)
+    for night, first, last, count, reason in spells(table)[:_SPELLS]:
+        console.print(f"{night}: {count} bad frames in a row ({reason}), {first} to {last}")

@@ -20,9 +20,9 @@ from nightsift.files import replacing
 from nightsift.fits.reader import UnreadableFrame, read_frame
 from nightsift.report.figures import DPI
 from nightsift.report.page_style import SCRIPT, STYLE
-from nightsift.report.verdicts import VERDICTS, spells
 from nightsift.review.stretch import Limits, night_limits, thumbnail_grey
 from nightsift.review.thumbnails import Thumbnail, make_thumbnail
+from nightsift.sorting.verdicts import VERDICTS, spells
 
 # Pictures of one page: more would be megabytes that nobody looks through.
 MAX_CARDS = 160

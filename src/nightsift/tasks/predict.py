@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from nightsift.data.cache import TensorCache
     from nightsift.data.catalogue import Sources
     from nightsift.models.weights import LoadedModel
-    from nightsift.sorting import Sorted
+    from nightsift.sorting.night import Sorted
 
 
 ACTIONS = ("report", "link", "move")
@@ -33,8 +33,7 @@ def run(cfg: DictConfig) -> pd.DataFrame | None:
     With `undo` nothing is judged: the moves of that record are taken back.
     """
     from nightsift.report.lightcurves import measure_lightcurves
-    from nightsift.report.night import write_night
-    from nightsift.report.verdicts import print_sorted
+    from nightsift.report.night import print_sorted, write_night
 
     if cfg.action not in ACTIONS:
         raise NightsiftError(f"action must be one of {', '.join(ACTIONS)}, got {cfg.action!r}")
@@ -80,7 +79,7 @@ def csv_of(cfg: DictConfig) -> Path:
 def sort_all(cfg: DictConfig, loaded: LoadedModel, sources: Sources, cache: TensorCache) -> Sorted:
     """Verdicts of everything in `sources`, under progress bars."""
     from nightsift.heuristics.store import MEASURED
-    from nightsift.sorting import sort_frames
+    from nightsift.sorting.night import sort_frames
 
     return sort_frames(
         sources,
@@ -96,7 +95,7 @@ def sort_all(cfg: DictConfig, loaded: LoadedModel, sources: Sources, cache: Tens
 def watch(cfg: DictConfig, loaded: LoadedModel) -> None:
     """Judge frames as they arrive, until interrupted."""
     from nightsift.report.run import write_predictions
-    from nightsift.watching import Watch
+    from nightsift.sorting.watching import Watch
 
     sources, cache = make_sources(cfg, loaded)
     # What is new is told in lines of its own; of the rest only what is wrong.
@@ -122,7 +121,7 @@ def watch(cfg: DictConfig, loaded: LoadedModel) -> None:
 def act(cfg: DictConfig, table: pd.DataFrame) -> None:
     """Do with the frames what `action` says; moves are only shown unless `yes` is true."""
     from nightsift.report.handoff import link_kept
-    from nightsift.report.moving import move_files, plan_moves
+    from nightsift.sorting.moving import move_files, plan_moves
 
     if cfg.action == "link":
         folder = Path(cfg.kept_folder or Path(cfg.run_dir) / "kept")
@@ -142,7 +141,7 @@ def act(cfg: DictConfig, table: pd.DataFrame) -> None:
 
 def write_headers(cfg: DictConfig, table: pd.DataFrame) -> None:
     """Verdicts into the headers; only said unless `yes` is true."""
-    from nightsift.report.cards import Verdict, write_cards
+    from nightsift.sorting.cards import Verdict, write_cards
 
     judged = table[table["verdict"] != ""]
     if not cfg.yes:
@@ -159,8 +158,8 @@ def write_headers(cfg: DictConfig, table: pd.DataFrame) -> None:
 
 def put_back(record: Path) -> None:
     """Undo what a record tells of: moves, or cards in headers."""
-    from nightsift.report.cards import is_record_of_cards, undo_cards
-    from nightsift.report.moving import undo_moves
+    from nightsift.sorting.cards import is_record_of_cards, undo_cards
+    from nightsift.sorting.moving import undo_moves
 
     if is_record_of_cards(record):
         print(f"{undo_cards(record)} headers are again what they were")

@@ -24,8 +24,8 @@ from nightsift.fits.nights import find_files
 from nightsift.heuristics.measure import Measured
 from nightsift.heuristics.table import compare_files, measure_files
 from nightsift.models.weights import LoadedModel
-from nightsift.report.moving import REJECTED
-from nightsift.report.verdicts import add_verdicts
+from nightsift.sorting.moving import REJECTED
+from nightsift.sorting.verdicts import add_verdicts
 from nightsift.training.evaluation import predict_catalogue
 
 log = logging.getLogger(__name__)

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
-from rich.table import Table
 
 from nightsift.heuristics.rules import RULES
 from nightsift.heuristics.score import RobustScore, explain, severity
 from nightsift.models.card import ModelCard
 
 VERDICTS = ("good", "review", "bad")
-_NIGHTS, _SPELLS = 24, 5
 # Fewer frames in a row are no spell.
 _SHORTEST_SPELL = 3
 
@@ -78,22 +75,3 @@ def spells(table: pd.DataFrame) -> list[tuple[str, str, str, int, str]]:
                 ends = run["file"].iloc[0], run["file"].iloc[-1]
                 found.append((str(night), *ends, len(run), reason))
     return sorted(found, key=lambda spell: -spell[3])
-
-
-def print_sorted(table: pd.DataFrame) -> None:
-    """Per night: frames, bad ones by reason, doubtful and unreadable ones; the worst spells."""
-    console = Console(width=120)
-    out = Table(title="verdicts")
-    for title in ("night", "frames", "good", "review", "bad", "unreadable", "why"):
-        out.add_column(title, justify="left" if title in ("night", "why") else "right")
-    nights = list(table.groupby("night", sort=False))
-    for night, part in nights[:_NIGHTS]:
-        counts = [int((part["verdict"] == verdict).sum()) for verdict in (*VERDICTS, "")]
-        why = part.loc[part["verdict"] == "bad", "reason"].value_counts()
-        reasons = ", ".join(f"{count} {reason}" for reason, count in why.items())
-        out.add_row(str(night), *(str(count) for count in (len(part), *counts)), reasons)
-    if len(nights) > _NIGHTS:
-        out.caption = f"and {len(nights) - _NIGHTS} more nights in the CSV"
-    console.print(out)
-    for night, first, last, count, reason in spells(table)[:_SPELLS]:
-        console.print(f"{night}: {count} bad frames in a row ({reason}), {first} to {last}")

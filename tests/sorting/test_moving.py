@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from nightsift.errors import NightsiftError
-from nightsift.report.moving import Move, move_files, plan_moves, undo_moves
+from nightsift.sorting.moving import Move, move_files, plan_moves, undo_moves
 
 MOVE_ALL = """
 import sys
 from pathlib import Path
-from nightsift.report.moving import move_files, plan_moves
+from nightsift.sorting.moving import move_files, plan_moves
 night, record = map(Path, sys.argv[1:])
 moves = plan_moves(sorted(night.glob("*.fits")))
 print("ready", flush=True)

@@ -8,7 +8,7 @@ import pytest
 from astropy.io import fits
 
 from nightsift.errors import NightsiftError
-from nightsift.report.cards import Verdict, undo_cards, write_cards
+from nightsift.sorting.cards import Verdict, undo_cards, write_cards
 
 
 @pytest.fixture
