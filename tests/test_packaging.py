@@ -45,6 +45,7 @@ def test_the_wheel_holds_package_shims_and_configuration(site):
     assert {f"{task}.py" for task in TASKS} <= names
     assert "nightsift/conf/experiment/joint.yaml" in names
     assert "nightsift/py.typed" in names
+    assert {f"nightsift/weights/nightsift.{end}" for end in ("safetensors", "json", "pt")} <= names
     assert not any(name.startswith(("conf/", "tests/", "src/")) for name in names)
     assert next(site.glob("nightsift-*.dist-info/entry_points.txt")).read_text().strip()
 
