@@ -18,7 +18,8 @@ def add_verdicts(table: pd.DataFrame, features: pd.DataFrame, card: ModelCard) -
     """Predictions with `verdict` and `explanation` behind the contract's columns.
 
     `bad` is what `pred` says; `review` is what lies between the card's `review_low` and its
-    threshold. Where the measured values alone would reject a frame they name the reason, else
+    threshold, or breaks a decisive rule of the heuristics (another field, no stars, one value all
+    over). Where the measured values alone would reject a frame they name the reason, else
     the weights do, if a measured value speaks for it at all; the explanation gives the values.
 
     Args:
@@ -36,6 +37,14 @@ def add_verdicts(table: pd.DataFrame, features: pd.DataFrame, card: ModelCard) -
     rows = by_file[known]
     judged = RobustScore().judge(rows)
     single = {rule: severity(rule, rows) for rule in RULES}
+    # What no telescope does on a good frame is at least looked at, even if the weights are calm.
+    certain = np.zeros(len(rows), dtype=bool)
+    for rule, values in single.items():
+        certain |= rule.decisive & (values >= 1)
+    good = out["verdict"].to_numpy() == "good"
+    good[known] &= certain
+    good[~known] = False
+    out["verdict"] = np.where(good, "review", out["verdict"])
     reasons, texts = list(out["reason"]), list(out["explanation"])
     for i, place in enumerate(np.flatnonzero(known)):
         if out["verdict"].iloc[place] not in ("review", "bad"):
