@@ -1,0 +1,119 @@
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from astropy.io import fits
+
+from nightsift import judge
+
+CONTRACT = [
+    "file",
+    "prob_bad",
+    "pred",
+    "label",
+    "prob_frame",
+    "prob_seq",
+    "night",
+    "time",
+    "split",
+    "reason",
+]
+
+
+def tree(folder: Path) -> dict[str, tuple[str, int]]:
+    return {
+        path.relative_to(folder).as_posix(): (
+            hashlib.sha256(path.read_bytes()).hexdigest(),
+            path.stat().st_mtime_ns,
+        )
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def mixed(nights: Path) -> Path:
+    """Nights with a damaged file, a flat, and a frame that was rejected before."""
+    night = nights / "night0"
+    (night / "table.fits").write_bytes(b"no frame")
+    flat = np.random.default_rng(0).normal(20000, 100, (64, 64)).astype(np.uint16)
+    fits.PrimaryHDU(flat, fits.Header({"IMAGETYP": "Flat Field"})).writeto(night / "f.fits")
+    (night / "rejected").mkdir()
+    fits.PrimaryHDU(flat).writeto(night / "rejected" / "old.fits")
+    return nights
+
+
+def test_a_night_is_sorted_and_nothing_in_it_changes(run_task, mixed):
+    before = tree(mixed)
+    ended = run_task("predict", str(mixed))
+    assert ended.status == 0, ended.err
+    assert tree(mixed) == before
+    (run,) = Path("outputs/predict").iterdir()
+    table = pd.read_csv(run / "predictions.csv", keep_default_na=False)
+    assert list(table.columns[:12]) == [*CONTRACT, "verdict", "explanation"]
+    by_name = table.set_index(table["file"].map(lambda file: Path(file).name))
+    assert by_name.loc["table.fits", "reason"].startswith("unreadable: ")
+    assert by_name.loc["f.fits", "reason"] == "left out: a flat frame"
+    assert "old.fits" not in by_name.index
+    judged = table[table["verdict"] != ""]
+    assert set(judged["verdict"]) <= {"good", "review", "bad"}
+    assert ((judged["verdict"] == "bad") == (judged["pred"].astype(float) == 1)).all()
+    assert (judged.loc[judged["verdict"] != "good", "explanation"] != "").all()
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert "table.fits" in page
+    listed = [
+        (run / "lists" / f"{name}.txt").read_text().split("\n") for name in ("kept", "rejected")
+    ]
+    assert len(listed[0]) + len(listed[1]) - 2 == len(judged)
+    assert list((run / "figures").glob("timeline_*.png"))
+
+
+def test_bad_frames_move_only_when_told_to_and_come_back(run_task, mixed, monkeypatch):
+    before = tree(mixed)
+    ended = run_task("predict", str(mixed), "threshold=0", "action=move")
+    assert "nothing was: add yes=true" in ended.out
+    assert tree(mixed) == before
+    ended = run_task("predict", str(mixed), "threshold=0", "action=move", "yes=true")
+    assert not list((mixed / "night0").glob("f[0-9]*.fits"))
+    record = re.search(r"undo=(\S+)", ended.out)
+    assert record is not None
+    assert run_task("predict", f"undo={record[1]}").status == 0
+    assert tree(mixed) == before
+
+
+def test_headers_are_written_and_put_back(run_task, nights):
+    before = {name: digest for name, (digest, _) in tree(nights).items()}
+    ended = run_task("predict", str(nights), "write_header=true", "yes=true")
+    record = re.search(r"undo=(\S+)", ended.out)
+    assert record is not None
+    table = pd.read_csv(next(Path("outputs/predict").glob("*/predictions.csv")))
+    for row in table.to_dict("records"):
+        header = fits.getheader(row["file"])
+        assert header["NSPROB"] == pytest.approx(row["prob_bad"], abs=2e-6)
+        assert header["NSBAD"] == (row["pred"] == 1)
+    assert run_task("predict", f"undo={record[1]}").status == 0
+    assert {name: digest for name, (digest, _) in tree(nights).items()} == before
+
+
+def test_python_gives_the_verdicts_of_the_command(run_task, nights, tmp_path):
+    run_task("predict", str(nights))
+    written = pd.read_csv(next(Path("outputs/predict").glob("*/predictions.csv")))
+    table = judge(nights, cache_dir=tmp_path / "cache", workers=1)
+    assert list(table["verdict"]) == list(written["verdict"])
+    assert np.allclose(table["prob_bad"], written["prob_bad"], atol=1e-5)
+    first = judge(Path(table["file"][0]), threshold=0.0)
+    assert list(first["verdict"]) == ["bad"]
+
+
+def test_kept_frames_are_linked_and_a_light_curve_that_cannot_be_is_said(run_task, nights):
+    ended = run_task(
+        "predict", str(nights / "night0"), "action=link", "kept_folder=kept", "lightcurve=true"
+    )
+    assert ended.status == 0
+    kept = pd.read_csv(next(Path("outputs/predict").glob("*/predictions.csv")))["pred"].eq(0).sum()
+    assert len(list(Path("kept").glob("*/*.fits"))) == kept
