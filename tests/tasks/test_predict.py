@@ -10,19 +10,7 @@ import pytest
 from astropy.io import fits
 
 from nightsift import judge
-
-CONTRACT = [
-    "file",
-    "prob_bad",
-    "pred",
-    "label",
-    "prob_frame",
-    "prob_seq",
-    "night",
-    "time",
-    "split",
-    "reason",
-]
+from nightsift.training.evaluation import COLUMNS
 
 
 def tree(folder: Path) -> dict[str, tuple[str, int]]:
@@ -55,7 +43,7 @@ def test_a_night_is_sorted_and_nothing_in_it_changes(run_task, mixed):
     assert tree(mixed) == before
     (run,) = Path("outputs/predict").iterdir()
     table = pd.read_csv(run / "predictions.csv", keep_default_na=False)
-    assert list(table.columns[:12]) == [*CONTRACT, "verdict", "explanation"]
+    assert list(table.columns[:12]) == [*COLUMNS, "verdict", "explanation"]
     by_name = table.set_index(table["file"].map(lambda file: Path(file).name))
     assert by_name.loc["table.fits", "reason"].startswith("unreadable: ")
     assert by_name.loc["f.fits", "reason"] == "left out: a flat frame"

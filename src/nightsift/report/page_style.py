@@ -19,7 +19,7 @@ img.timeline { width: 100% }
 .card.bad { border-left-color: #D55E00 }
 .card p { margin: 0 0 6px; min-height: 2.9em }
 .card figure { display: inline-block; margin: 0 8px 0 0; vertical-align: top }
-.card img.frame { height: 150px; max-width: 170px }
+.card img.frame { max-height: 148px; max-width: 148px }
 .card img.stars { height: 104px; margin-left: 2px; vertical-align: top }
 figcaption { font-size: 11px; color: #555; max-width: 250px; overflow-wrap: anywhere }
 @media print { .sortable th::after { content: "" } body { margin: 0; max-width: none }
