@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from astropy.io import fits
-from matplotlib.figure import Figure
 
 from nightsift.report import page
 from nightsift.report.page import cards_of, star_cutouts, write_page
@@ -48,8 +47,10 @@ def test_a_card_stands_beside_the_nearest_good_frame(table):
 def test_the_page_needs_nothing_else_and_trusts_no_name(table, tmp_path):
     out = tmp_path / "out" / "report.html"
     stars = np.zeros((16, 16), np.uint8)
+    timeline = tmp_path / "t.png"
+    timeline.write_bytes(b"png")
     write_page(
-        out, "x<script>", table, [("n<1>", Figure())], facts=["a & b"], cutouts=lambda file: stars
+        out, "x<script>", table, [("n<1>", timeline)], facts=["a & b"], cutouts=lambda file: stars
     )
     text = out.read_text(encoding="utf-8")
     assert not re.search(r"(src|href)='?\"?(?!data:)[a-z]+:", text)

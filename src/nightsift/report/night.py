@@ -60,16 +60,16 @@ def write_night(
     lists, figures = run_dir / "lists", run_dir / "figures"
     write_lists(lists, table)
     figures.mkdir(parents=True, exist_ok=True)
-    timelines = timeline_figures(night, card)
-    for name, figure in timelines:
-        save_figure(figure, figures / f"timeline_{_file_name(name)}.png")
+    pictures: list[tuple[str, Path]] = []
+    for name, figure in timeline_figures(night, card):
+        pictures.append((name, figures / f"timeline_{_file_name(name)}.png"))
+        save_figure(figure, pictures[-1][1])
     facts = []
     for name, curve in curves:
-        figure = lightcurve_figure(name, curve)
-        save_figure(figure, figures / f"lightcurve_{_file_name(name)}.png")
+        pictures.append((f"{name}, light curve", figures / f"lightcurve_{_file_name(name)}.png"))
+        save_figure(lightcurve_figure(name, curve), pictures[-1][1])
         with replacing(run_dir / f"lightcurve_{_file_name(name)}.csv") as temporary:
             lightcurve_table(curve).to_csv(temporary, index=False, float_format="%.6f")
-        timelines.append((f"{name}, light curve", figure))
         facts.append(f"{name}: {curve.told()}")
     refs = {str(r.path): r.ref for r in night.catalogue.records if r.ref is not None}
 
@@ -81,7 +81,7 @@ def write_night(
         f"{len(table)} files: {counts['bad']} bad, {counts['review']} to be looked at; "
         f"bad from a probability of {card.threshold:.3f}"
     )
-    write_page(run_dir / PAGE, title, table, timelines, facts=[about, *facts], cutouts=cutouts)
+    write_page(run_dir / PAGE, title, table, pictures, facts=[about, *facts], cutouts=cutouts)
     return [csv, run_dir / PAGE, lists, figures]
 
 

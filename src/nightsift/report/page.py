@@ -13,12 +13,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from matplotlib.figure import Figure
 from PIL import Image
 
 from nightsift.files import replacing
 from nightsift.fits.reader import UnreadableFrame, read_frame
-from nightsift.report.figures import DPI
 from nightsift.report.page_style import SCRIPT, STYLE
 from nightsift.review.stretch import Limits, night_limits, thumbnail_grey
 from nightsift.review.thumbnails import Thumbnail, make_thumbnail
@@ -47,7 +45,7 @@ def write_page(
     path: Path,
     title: str,
     table: pd.DataFrame,
-    timelines: Sequence[tuple[str, Figure]],
+    timelines: Sequence[tuple[str, Path]],
     *,
     facts: Sequence[str],
     cutouts: Cutouts,
@@ -58,7 +56,7 @@ def write_page(
         path: of the HTML file.
         title: what was judged.
         table: predictions with verdicts.
-        timelines: night and figure.
+        timelines: heading and PNG.
         facts: lines about the run: weights, threshold, figures of a light curve.
         cutouts: file to stars of it at full resolution, grey; None where there are none.
     """
@@ -68,8 +66,9 @@ def write_page(
         _summary(table),
         _spells(table),
     ]
-    for night, figure in timelines:
-        body.append(f"<h2>{escape(night)}</h2>{_image(_png(figure), 'timeline', f'{night}')}")
+    for night, png in timelines:
+        picture = _image(("image/png", png.read_bytes()), "timeline", night)
+        body.append(f"<h2>{escape(night)}</h2>{picture}")
     body += [_cards(table, cutouts), _files(table)]
     text = (
         "<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8>"
@@ -201,12 +200,6 @@ def _image(data: tuple[str, bytes], kind: str, text: str) -> str:
     media, content = data
     code = base64.b64encode(content).decode("ascii")
     return f"<img class={kind} alt='{escape(text, quote=True)}' src='data:{media};base64,{code}'>"
-
-
-def _png(figure: Figure) -> tuple[str, bytes]:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, dpi=DPI, format="png")
-    return "image/png", buffer.getvalue()
 
 
 def _jpeg(grey: Grey) -> tuple[str, bytes]:
