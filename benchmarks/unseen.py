@@ -211,7 +211,11 @@ def section(name: str, frames: Frames, rows: list[Row]) -> tuple[str, dict[str, 
         f"## {name}\n\n{len(np.unique(frames.night))} nights, {bad} bad and "
         f"{len(frames.label) - bad} good frames.\n\n{markdown(['', *columns], lines)}\n"
     )
-    return text, {"n_bad": bad, "n_good": len(frames.label) - bad, "rows": numbers}
+    written = {
+        name: {c: [None if np.isnan(v) else v for v in value[c]] for c in columns}
+        for name, value in numbers.items()
+    }
+    return text, {"n_bad": bad, "n_good": len(frames.label) - bad, "rows": written}
 
 
 def defects_section(found: list[pd.DataFrame]) -> str:
