@@ -26,7 +26,7 @@ from nightsift.fits.reader import is_fits_name, read_frame
 from nightsift.heuristics.reduction import pixel_noise
 from nightsift.heuristics.statistics import quick_median
 from nightsift.metrics.scores import binary_scores
-from nightsift.models.weights import PRETRAINED, load_weights
+from nightsift.models.weights import load_weights
 from nightsift.training.evaluation import predict_catalogue
 
 Pixels = npt.NDArray[Any]
@@ -144,7 +144,7 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("--ckpt", default="pretrained")
     options = parser.parse_args()
-    loaded = load_weights(PRETRAINED if options.ckpt == "pretrained" else options.ckpt)
+    loaded = load_weights(options.ckpt)
     plain: pd.Series[bool] | None = None
     for name, disguise in DISGUISES.items():
         folder = options.work / name.replace(" ", "_")

@@ -31,7 +31,7 @@ from nightsift.heuristics.store import MEASURED
 from nightsift.heuristics.table import measure_night
 from nightsift.metrics.scores import binary_scores
 from nightsift.models.two_scale import BRANCHES, TwoScaleModel
-from nightsift.models.weights import PRETRAINED, LoadedModel, load_weights
+from nightsift.models.weights import LoadedModel, load_weights
 from nightsift.simulate.defects.catalogue import DEFECTS
 from nightsift.training.evaluation import predict_catalogue
 
@@ -244,7 +244,7 @@ def main(track: Callable[[str], None] = print) -> None:
     parser.add_argument("--published", default="")
     parser.add_argument("--cache", type=Path, default=Path("outputs/cache"))
     options = parser.parse_args()
-    loaded = load_weights(PRETRAINED if options.ckpt == "pretrained" else options.ckpt)
+    loaded = load_weights(options.ckpt)
     published = load_weights(options.published) if options.published else None
     texts, numbers, found = [], {}, []
     for item in options.set:

@@ -43,10 +43,10 @@ def judge(
     from nightsift.data.catalogue import Sources
     from nightsift.data.transforms import build_transform
     from nightsift.heuristics.store import MEASURED
-    from nightsift.models.weights import PRETRAINED, load_weights
+    from nightsift.models.weights import load_weights
     from nightsift.sorting.night import sort_frames
 
-    loaded = load_weights(PRETRAINED if str(ckpt) == "pretrained" else ckpt)
+    loaded = load_weights(ckpt)
     if threshold is not None:
         loaded.card.threshold = threshold
     with _kept(cache_dir) as cache:
@@ -58,7 +58,7 @@ def judge(
                 img_size=loaded.card.img_size,
                 workers=workers,
             ),
-            loaded,
+            lambda: loaded,
             cache / MEASURED,
             bar=_no_bar,
             workers=workers,

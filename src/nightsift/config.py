@@ -215,6 +215,7 @@ class CampaignSchema:
     bad_fraction: float = MISSING
     benign_fraction: float = MISSING
     lasting_fraction: float = MISSING
+    singles_share: float = MISSING
     faintest: float = MISSING
     grossest: float = MISSING
     kinds: list[str] = MISSING

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -23,7 +25,16 @@ def test_one_reading_gives_what_two_give(nights, tmp_path, monkeypatch, processe
     expected = apart.ensure(files)
     features = measure_files(files)
     joint = TensorCache(tmp_path / "b", TwoScale(), img_size=32)
-    fill_caches(files, joint, tmp_path / "b" / "m", workers=2, processes=processes)
+    called: list[bool] = []
+    fill_caches(
+        files,
+        joint,
+        tmp_path / "b" / "m",
+        workers=2,
+        processes=processes,
+        meanwhile=lambda: called.append(True),
+    )
+    assert called == [True]
     assert joint.missing(files) == files[-1:]
 
     def never(*_: object) -> None:
@@ -44,3 +55,10 @@ def test_transforms_that_share_nothing_are_left_alone(nights, tmp_path):
     cache = TensorCache(tmp_path, build_transform({"name": "published"}), img_size=32)
     fill_caches(find_files(nights), cache, tmp_path / "m")
     assert cache.missing(find_files(nights)) == find_files(nights)
+
+
+def test_reading_needs_no_torch():
+    """Each process that reads would wait seconds for it."""
+    code = "import sys, nightsift.data.joint_reading, nightsift.sorting.night; print(*sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "torch" not in told.stdout.split()

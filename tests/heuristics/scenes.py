@@ -33,6 +33,7 @@ class Scene:
     fwhm: float = 3.2
     trail: float = 0.0
     trail_deg: float = 20.0
+    twice_px: float = 0.0
     ring: float = 0.0
     shift: tuple[float, float] = (0.0, 0.0)
     flip: bool = False
@@ -41,9 +42,11 @@ class Scene:
     streak_sigma: float = 0.0
     streak_deg: float = 31.0
     streak_offset: float = 0.1
+    streak_bend_px: float = 0.0
     blocked: float = 0.0
     banding: float = 0.0
     dead_rows: float = 0.0
+    moved_rows: float = 0.0
     step: float = 0.0
     hot_pixels: int = 0
     cosmic_rays: int = 0
@@ -72,6 +75,8 @@ def render(scene: Scene, seed: int, shape: tuple[int, int] = SHAPE) -> np.ndarra
         if bright:
             flux = flux * scene.dimmed_star
         add_star(light, cx, cy, flux, scene)
+        if scene.twice_px:
+            add_star(light, cx + scene.twice_px, cy - 0.6 * scene.twice_px, 0.6 * flux, scene)
     image = image + light * veil
     if scene.streak_sigma:
         image += streak(scene, shape)
@@ -130,6 +135,9 @@ def streak(scene: Scene, shape: tuple[int, int]) -> np.ndarray:
     y, x = np.mgrid[:h, :w]
     a = np.radians(scene.streak_deg)
     distance = (x - w / 2) * np.sin(a) - (y - h / 2) * np.cos(a) - scene.streak_offset * h
+    if scene.streak_bend_px:
+        along = (x - w / 2) * np.cos(a) + (y - h / 2) * np.sin(a)
+        distance = distance - along**2 / (2 * scene.streak_bend_px)
     noise = np.sqrt(scene.sky + scene.read_noise**2)
     return scene.streak_sigma * noise * np.exp(-(distance**2) / (2 * (scene.fwhm / 2.35) ** 2))
 
@@ -151,6 +159,9 @@ def finish(image: np.ndarray, scene: Scene, rng: np.random.Generator) -> np.ndar
         k = np.arange(rng.integers(1, 7))
         rows, cols = (cy + k * np.sin(angle)).astype(int), (cx + k * np.cos(angle)).astype(int)
         image[rows, cols] += rng.exponential(1500)
+    if scene.moved_rows:
+        first = int(h * (1 - scene.moved_rows))
+        image[first:] = np.roll(image[first:], w // 4, axis=1)
     if scene.dead_rows:
         image[int(h * (1 - scene.dead_rows)) :] = 0
     return np.clip(np.round(image), 0, 65535).astype(np.uint16)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scenes import Scene, frame, measure
 
-from nightsift.heuristics.streaks import GRID, _slopes
+from nightsift.heuristics.streaks import GRID, PIECE, _slopes
 
 LIMIT = 7.0
 
@@ -31,6 +31,15 @@ def test_a_faint_streak_is_found_on_a_large_frame():
     assert got["streak_length_px"] > 900
 
 
+@pytest.mark.parametrize("sigma", [3.0, 40.0])
+def test_pieces_show_a_line_that_bends(sigma):
+    scene = Scene(streak_sigma=sigma, streak_bend_px=450.0, stars=60)
+    bent, clean = found(scene, 10), found(Scene(stars=60), 10)
+    assert bent["piece_significance"] > bent["streak_significance"]
+    assert bent["piece_significance"] > 9.5
+    assert clean["piece_significance"] < LIMIT
+
+
 def test_clean_frames_have_none():
     kinds = [Scene(), Scene(stars=500), Scene(stars=0), Scene(hot_pixels=1500, cosmic_rays=30)]
     kinds += [Scene(gradient=(0.5, -0.3)), Scene(ring=8.0), Scene(fwhm=6.0), Scene(trail=9.0)]
@@ -52,9 +61,12 @@ def test_line_sums_are_those_of_a_plain_sum():
     image = np.zeros((GRID, GRID), dtype=np.float32)
     cols = np.arange(GRID)
     image[10 + np.rint(cols * 40 / (GRID - 1)).astype(int), cols] = 1.0
-    sums = _slopes(image[None])
+    pieces, sums = _slopes(image[None])
     # The transform's line is within half a cell of the straight one.
     assert sums[40, 0, GRID + 10] > 0.75 * GRID
     assert sums[0, 0, GRID:].sum() == pytest.approx(image.sum())
     place = np.unravel_index(np.argmax(sums[:, 0]), sums[:, 0].shape)
     assert place[0] == pytest.approx(40, abs=1)
+    # A quarter of the width holds a quarter of it, at a quarter of the slope.
+    assert pieces.shape == (PIECE, 1, GRID // PIECE, 2 * GRID)
+    assert pieces[10, 0, :, GRID:].max(axis=1) == pytest.approx(PIECE, abs=0.3 * PIECE)

@@ -4,7 +4,8 @@ import json
 
 import torch
 
-from nightsift.models.weights import PRETRAINED, load_weights
+from nightsift.models.locate import PRETRAINED
+from nightsift.models.weights import load_weights
 
 
 def test_the_shipped_weights_are_small_and_load_in_both_ways():

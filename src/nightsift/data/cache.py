@@ -31,7 +31,7 @@ from nightsift.fits.reader import UnreadableFrame, read_frame
 
 log = logging.getLogger(__name__)
 
-FORMAT = 2
+FORMAT = 3
 SEGMENT_ROWS = 128
 # Mappings kept open at once: memory stays bounded whatever the number of frames.
 _OPEN_SEGMENTS = 16

@@ -19,6 +19,9 @@ from nightsift.heuristics.prepare import prepare
 from nightsift.heuristics.store import MeasuredStore
 from nightsift.heuristics.table import in_parallel
 
+# Files waiting or read per worker: 8 MB, and enough to do while the caller is busy.
+_AHEAD = 32
+
 Both = tuple[Measured, npt.NDArray[np.float32] | None]
 
 
@@ -30,6 +33,7 @@ def fill_caches(
     workers: int = 0,
     processes: bool = False,
     progress: Callable[[int, int], None] | None = None,
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> None:
     """Read each file that lacks its tensor or its measurements once, and keep both.
 
@@ -42,6 +46,7 @@ def fill_caches(
         workers: files read at the same time; 0 means one per core.
         processes: in processes instead of threads, as for `measure_night`.
         progress: called with (files done, files to do).
+        meanwhile: called once while the first files are being read.
     """
     transform = cache.transform
     if not isinstance(transform, TwoScale):
@@ -55,7 +60,7 @@ def fill_caches(
     entries: list[Entry] = []
     look = partial(_look, transform, cache.img_size)
     with make_pool(workers, len(to_do), processes=processes) as pool:
-        results = in_parallel(pool, to_do, 2 * workers, look)
+        results = in_parallel(pool, to_do, _AHEAD * workers, look, meanwhile)
         for done, (path, stamp, (measured, tensor)) in enumerate(results, start=1):
             stores[path.parent].put(path, stamp, measured)
             if tensor is not None and measured.info is not None:

@@ -11,8 +11,6 @@ from typing import Any, Protocol
 import numpy as np
 import numpy.typing as npt
 import sep
-import torch
-from torch.nn import functional
 
 from nightsift.data.two_scale import TwoScale
 from nightsift.errors import NightsiftError
@@ -56,13 +54,15 @@ class Published:
         normalised = np.zeros(pixels.shape, dtype=np.float32)
         scale = np.float32(MAD_TO_SIGMA) * mad + np.float32(1e-6)
         normalised[rows] = (pixels[rows].astype(np.float32) - median) / scale
-        resized = functional.interpolate(
+        import torch  # takes seconds: only who needs it waits
+
+        resized = torch.nn.functional.interpolate(
             torch.from_numpy(normalised)[None, None],
             size=(img_size, img_size),
             mode="bilinear",
             align_corners=False,
         )
-        return _as_array(resized)
+        return np.asarray(resized[0, 0].numpy())
 
 
 class Robust:
@@ -151,8 +151,10 @@ def area_average(pixels: Pixels, img_size: int) -> npt.NDArray[np.float32]:
         sums = rows.reshape(img_size, img_size, width // img_size).sum(axis=2, dtype=kind)
         means: npt.NDArray[np.float32] = (sums / (height * width / img_size**2)).astype(np.float32)
         return means
+    import torch
+
     tensor = torch.from_numpy(pixels.astype(np.float32, copy=False))[None, None]
-    return _as_array(functional.adaptive_avg_pool2d(tensor, img_size))
+    return np.asarray(torch.nn.functional.adaptive_avg_pool2d(tensor, img_size)[0, 0].numpy())
 
 
 def quadratic_background(cells: npt.NDArray[np.float32], mesh: int) -> npt.NDArray[np.float32]:
@@ -231,9 +233,3 @@ def _rows_read_by_bilinear(size: int, out: int) -> npt.NDArray[np.int64]:
     centre = (np.arange(out) + 0.5) * size / out - 0.5
     rows = np.floor(centre)[:, None] + np.arange(-1, 3)
     return np.unique(np.clip(rows, 0, size - 1).astype(np.int64))
-
-
-def _as_array(tensor: torch.Tensor) -> npt.NDArray[np.float32]:
-    """The plane of a (1, 1, H, W) tensor."""
-    plane: npt.NDArray[np.float32] = tensor[0, 0].numpy()
-    return plane

@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 from scipy.ndimage import uniform_filter
-from torch.nn import functional
 
 from nightsift.heuristics.prepare import Prepared, prepare
 from nightsift.heuristics.reduction import Reduced
+from nightsift.heuristics.statistics import quick_median
 
 Pixels = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -74,10 +73,20 @@ class TwoScale:
 
 
 def _pooled(image: Floats, size: int, *, brightest: bool = False) -> Floats:
-    """(size, size) means of cells, or maxima."""
-    pool = functional.adaptive_max_pool2d if brightest else functional.adaptive_avg_pool2d
-    planes: torch.Tensor = pool(torch.from_numpy(image)[None, None], size)
-    return np.asarray(planes[0, 0].numpy())
+    """(size, size) means of cells, or maxima.
+
+    Cells overlap by a pixel where a border falls into one, as in torch's adaptive pooling, which
+    would cost every process that reads frames the seconds of importing torch.
+    """
+    combine = np.maximum.reduce if brightest else np.add.reduce
+    for _ in range(2):
+        first = np.arange(size) * len(image) // size
+        last = -(-np.arange(1, size + 1) * len(image) // size)
+        rows = np.stack([combine(image[i:j]) for i, j in zip(first, last, strict=True)])
+        if not brightest:
+            rows /= (last - first).astype(np.float32)[:, None]
+        image = np.ascontiguousarray(rows.T)
+    return image
 
 
 def _mosaic(pixels: Pixels, mean: Floats, reduced: Reduced) -> Floats:
@@ -93,7 +102,7 @@ def _mosaic(pixels: Pixels, mean: Floats, reduced: Reduced) -> Floats:
             centre = _star(pixels, places, len(mean), reduced)
             cut = _cut(pixels, centre, side)
             target = out[row * side : (row + 1) * side, col * side : (col + 1) * side]
-            target[: cut.shape[0], : cut.shape[1]] = (cut - np.median(cut)) / reduced.noise_adu
+            target[: cut.shape[0], : cut.shape[1]] = (cut - quick_median(cut)) / reduced.noise_adu
     return out
 
 
@@ -106,7 +115,7 @@ def _star(
         top, bottom = _span(row, size, pixels.shape[0])
         left, right = _span(col, size, pixels.shape[1])
         patch = pixels[top:bottom, left:right].astype(np.float32)
-        level = np.median(patch)
+        level = quick_median(patch)
         smooth = uniform_filter(patch, 3, mode="nearest") - level
         y, x = (int(i) for i in np.unravel_index(int(np.argmax(smooth)), smooth.shape))
         sharp = patch[y, x] - level > _SHARP * 9 * smooth[y, x]

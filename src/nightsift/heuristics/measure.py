@@ -11,6 +11,7 @@ import numpy.typing as npt
 from nightsift.fits.header import FrameInfo
 from nightsift.fits.reader import UnreadableFrame, read_frame
 from nightsift.heuristics.background import GRID_COLS, GRID_ROWS
+from nightsift.heuristics.patterns import paired_share
 from nightsift.heuristics.prepare import Prepared, prepare
 from nightsift.heuristics.readout import acf_width_px, measure_readout
 from nightsift.heuristics.reduction import Pixels, Reduced
@@ -74,6 +75,7 @@ def measure_frame(info: FrameInfo, prepared: Prepared) -> Measured:
     stars = _stars(pixels, reduced, found, width)
     sharp = stars.peak_share > _SHARP_SHARE
     shaped = Stars(*(column[~sharp] for column in stars))
+    pattern = np.column_stack([found.table["x"], found.table["y"]])
     streak = find_streak(sky.residual, sky.sigma, reduced.factor, found)
     readout = measure_readout(pixels, reduced.image, sky.residual, sky.sigma)
     features = {
@@ -86,9 +88,11 @@ def measure_frame(info: FrameInfo, prepared: Prepared) -> Measured:
         "cosmic_rays": float(sharp.sum()),
         "n_stars": float(max(len(found.table) - int(sharp.sum()), 0)),
         **shape_features(shaped),
+        "paired_share": paired_share(pattern, max(typical_width(found.table), _MIN_WIDTH_PX)),
         "streak_significance": streak.significance,
         "streak_angle_deg": streak.angle_deg,
         "streak_length_px": streak.length_px,
+        "piece_significance": streak.piece_significance,
         **readout._asdict(),
         "acf_width_px": acf_width_px(pixels, reduced.noise_adu),
         **dict(zip(GRID_COLUMNS, sky.grid_adu.ravel().tolist(), strict=True)),

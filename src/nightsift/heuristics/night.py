@@ -15,7 +15,8 @@ from nightsift.fits.nights import Night
 from nightsift.heuristics.background import GRID_COLS, GRID_ROWS
 from nightsift.heuristics.measure import GRID_COLUMNS, Measured, StarList
 from nightsift.heuristics.photometry import measure_photometry
-from nightsift.heuristics.reference import NightField, align_night
+from nightsift.heuristics.pointing import measure_pointing
+from nightsift.heuristics.reference import align_night
 from nightsift.heuristics.rules import RULES
 from nightsift.heuristics.trend import MIN_FRAMES, Deviation, local_deviation, slow_deviation
 
@@ -23,8 +24,6 @@ Floats = npt.NDArray[np.float64]
 
 # Exposure times within this ratio are compared with each other.
 _SAME_EXPOSURE = 1.1
-# Below this share of recognised frames the reference, not the frames, is to blame.
-_MOSTLY_RECOGNISED = 0.5
 # A change of the sky's shape must be this share of it, and this many sigma of one pixel.
 _SHAPE_SHARE, _SHAPE_SIGMA = 0.025, 0.8
 
@@ -52,7 +51,10 @@ def night_features(night: Night, measured: Sequence[Measured]) -> pd.DataFrame:
     for name, values in measure_photometry(field, stars, shape)._asdict().items():
         table[name] = values
     table["missing_share"] = table["missing_stars"] / table["expected_stars"].clip(lower=1)
-    return _with_pointing(table, field, shape)
+    for name, values in measure_pointing(table, field, stars, shape).items():
+        table[name] = values
+    table["sky_shape"] = _sky_shape(table, table["flipped"].to_numpy() > 0)
+    return table
 
 
 class Compared(NamedTuple):
@@ -167,56 +169,6 @@ def _per_second(stars: list[StarList], exposure_s: Floats) -> list[StarList]:
         item._replace(flux=item.flux / seconds)
         for item, seconds in zip(stars, exposure_s, strict=True)
     ]
-
-
-def _with_pointing(table: pd.DataFrame, field: NightField, shape: tuple[int, int]) -> pd.DataFrame:
-    """Add shift, rotation and flip, jumps, whether the field is another, and the sky's shape."""
-    centre = np.array([[shape[1], shape[0]]]) / 2 - 0.5
-    shifts = np.full((len(table), 2), np.nan)
-    rotation = np.full(len(table), np.nan)
-    for i, alignment in enumerate(field.alignments):
-        if alignment is not None:
-            shifts[i] = alignment.to_frame(centre, centre[0])[0] - centre[0]
-            rotation[i] = alignment.rotation_deg
-    table["shift_x_px"], table["shift_y_px"] = shifts.T
-    table["shift_px"] = np.hypot(*shifts.T)
-    table["rotation_deg"] = rotation
-    flipped = np.abs(rotation) > 90
-    table["flipped"] = flipped.astype(float)
-    table["xc"], table["yc"] = (shifts + centre).T
-    table["jump_px"] = _jumps(table["hours"].to_numpy(), shifts, flipped)
-    table["jump_share"] = table["jump_px"] / min(shape)
-    table["unrecognised"] = _unrecognised(table, field)
-    table["sky_shape"] = _sky_shape(table, flipped)
-    return table
-
-
-def _jumps(hours: Floats, shifts: Floats, flipped: npt.NDArray[np.bool_]) -> Floats:
-    """Distance from the smooth drift or from the frames around, whichever is less, px.
-
-    A new pointing that stays is none: the field is still there.
-    """
-    out = np.full(len(hours), np.nan)
-    for side in (False, True):
-        own = np.flatnonzero(flipped == side)
-        if len(own) > MIN_FRAMES:
-            slow = [slow_deviation(hours[own], axis).value for axis in shifts[own].T]
-            near = [local_deviation(axis).value for axis in shifts[own].T]
-            out[own] = np.minimum(np.hypot(*slow), np.hypot(*near))
-    return out
-
-
-def _unrecognised(table: pd.DataFrame, field: NightField) -> Floats:
-    """Evidence that stars are there but not those of the night: 0-2; NaN where nobody knows."""
-    known = np.array([alignment is not None for alignment in field.alignments])
-    if known.mean() < _MOSTLY_RECOGNISED or len(known) <= MIN_FRAMES:
-        return np.where(known, 0.0, np.nan)
-    shaped = table["n_shapes"].to_numpy(dtype=float)
-    usual = float(np.median(shaped[known]))
-    strange = np.clip(2 * shaped / max(usual, 1.0), 0.0, 2.0)
-    # A handful of stars fits nowhere, wherever the telescope points.
-    strange = np.where(shaped >= 10, strange, np.nan)
-    return np.where(known, 0.0, strange)
 
 
 def _sky_shape(table: pd.DataFrame, flipped: npt.NDArray[np.bool_]) -> Floats:

@@ -117,6 +117,17 @@ RULES = (
         needs="n_shapes>=4",
         text="stars {elongation:.2f} times as long as wide, all at {pa_deg:.0f} deg",
     ),
+    # Chance leaves 0.1 where objects are few or torn.
+    Rule(
+        reason="trailing",
+        feature="paired_share",
+        kind="level",
+        worse=1,
+        zero=0.1,
+        limit=0.2,
+        needs="n_stars>=10",
+        text="{value:.0%} of the stars seen twice",
+    ),
     Rule(
         reason="trailing",
         feature="trail",
@@ -195,6 +206,16 @@ RULES = (
         worse=1,
         limit=12.0,
         text="line at {streak_angle_deg:.0f} deg, {value:.0f} sigma, {streak_length_px:.0f} px",
+    ),
+    # Lines that bend or end. Wings of bright stars make 6 to 9, in every frame of the night.
+    Rule(
+        reason="streak",
+        feature="piece_significance",
+        kind="slow",
+        worse=1,
+        limit=3.0,
+        gate=9.5,
+        text="piece of a line, {value:.0f} sigma",
     ),
     Rule(
         reason="obstruction",
@@ -291,6 +312,14 @@ RULES = (
         zero=3.0,
         decisive=True,
         text="{value:.0f} stars",
+    ),
+    Rule(
+        reason="readout",
+        feature="displaced_stars",
+        kind="level",
+        worse=1,
+        limit=1.5,
+        text="rows moved sideways, and {value:.0f} stars with them",
     ),
     Rule(
         reason="readout",

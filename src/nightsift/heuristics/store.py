@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 # Of all stores, below the cache's folder.
 MEASURED = "heuristics"
 # To be raised whenever a feature is measured differently.
-FORMAT = 2
+FORMAT = 3
 
 
 class MeasuredStore:

@@ -16,7 +16,12 @@ Floats = npt.NDArray[np.float32]
 
 # Side of the square that lines are summed over, cells; a power of two.
 GRID = 128
+# Columns of a piece of a line, and how many of its cells must be free of stars.
+PIECE = 32
+_PIECE_CELLS = 20
 _CLIP_SIGMA = 4.0
+# Pixels of an object over its extent squared; of round ones it is 0.4.
+_THIN = 0.1
 # Side of the neighbourhood that a line must stand out from, cells.
 _SMOOTH = 9
 # Cells that a line must cross: a fifth of the side. Shorter ones are galaxies and star pairs.
@@ -28,18 +33,21 @@ _AXIS_SLOPE, _NEAR_AXIS_SLOPE = 2, 6
 
 
 class Streak(NamedTuple):
-    """The most significant straight line.
+    """The most significant straight line, and the most significant piece of one.
 
     Attributes:
         significance: sum along the line over its noise; noise alone gives 4 to 6, seldom 7.
         angle_deg: direction, counter-clockwise from the +x axis where y grows with the rows,
             -90 to 90.
         length_px: how far it can be followed, px of the frame.
+        piece_significance: the same sum over a quarter of the frame's longer side, along which
+            lines that bend or end are straight; noise alone gives 4 to 6.
     """
 
     significance: float
     angle_deg: float
     length_px: float
+    piece_significance: float
 
 
 class _Line(NamedTuple):
@@ -60,9 +68,11 @@ def find_streak(residual: Floats, sigma: float, factor: int, found: Detections) 
     """
     signal, weight, cell = _cells(residual, sigma, found, factor)
     quarters = [_turned(image, turn) for turn in range(4) for image in (signal, weight)]
-    sums = _slopes(np.stack(quarters))
+    pieces, sums = _slopes(np.stack(quarters))
     best = _Line(0.0, 0, 0, 0)
+    piece = 0.0
     for turn in range(4):
+        piece = max(piece, _piece_significance(pieces[:, 2 * turn], pieces[:, 2 * turn + 1]))
         ratio = _significance(sums[:, 2 * turn], sums[:, 2 * turn + 1])
         place = np.unravel_index(int(np.argmax(ratio)), ratio.shape)
         if ratio[place] > best.value:
@@ -74,7 +84,7 @@ def find_streak(residual: Floats, sigma: float, factor: int, found: Detections) 
     dy, dx = float(rows[-1] - rows[0]), float(cols[-1] - cols[0])
     length = run / max(len(rows), 1) * float(np.hypot(dx, dy)) * cell
     angle = float(np.degrees(np.arctan2(dy, dx)))
-    return Streak(best.value, (angle + 90) % 180 - 90, length)
+    return Streak(best.value, (angle + 90) % 180 - 90, length, piece)
 
 
 def _cells(
@@ -122,6 +132,17 @@ def _significance(sums: Floats, total: Floats) -> Floats:
     return ratio
 
 
+def _piece_significance(sums: Floats, total: Floats) -> float:
+    """Largest sum over noise of the lines over PIECE columns of one quarter."""
+    usable = total >= _PIECE_CELLS
+    usable[0] = False
+    if not usable.any():
+        return 0.0
+    ratio = sums[usable] / np.sqrt(total[usable])
+    scatter = 1.4826 * float(quick_median(np.abs(ratio[::4])))
+    return float(ratio.max()) / max(scatter, 1.0)
+
+
 def _mask(found: Detections, shape: tuple[int, ...], factor: int) -> npt.NDArray[np.bool_]:
     """Pixels of compact objects and their surroundings; long thin objects stay to be seen."""
     table = found.table
@@ -129,8 +150,10 @@ def _mask(found: Detections, shape: tuple[int, ...], factor: int) -> npt.NDArray
     # Where most stars are long, the frame is trailed: then these are no streaks.
     if len(table) and np.median(table["a"] / np.maximum(table["b"], 1e-3)) > 2.5:
         long[:] = False
-    giant = np.hypot(table["xmax"] - table["xmin"], table["ymax"] - table["ymin"])
-    keep = long | ((giant > 0.3 * min(found.segments.shape)) & (table["a"] > 3 * table["b"]))
+    extent = np.hypot(table["xmax"] - table["xmin"], table["ymax"] - table["ymin"])
+    # A bright streak that bends is not long in the sense of its second moments.
+    giant = extent > 0.3 * min(found.segments.shape)
+    keep = long | (giant & (table["npix"] < _THIN * extent**2))
     masked = np.zeros(int(found.numbers.max(initial=0)) + 1, dtype=bool)
     masked[found.numbers[~keep]] = True
     mask = masked[found.segments]
@@ -153,7 +176,7 @@ def _turned(image: Floats, turn: int) -> Floats:
     return out.T if turn >= 2 else out
 
 
-def _slopes(stack: Floats) -> Floats:
+def _slopes(stack: Floats) -> tuple[Floats, Floats]:
     """Sums along all lines that descend by 0 to GRID - 1 rows over the width.
 
     The fast discrete Radon transform (Brady 1998, SIAM J. Comput. 27, 107,
@@ -164,13 +187,14 @@ def _slopes(stack: Floats) -> Floats:
         stack: (K, GRID, GRID), images to be summed along the same lines.
 
     Returns:
-        (GRID, K, 2 GRID) by slope, image, and starting row + GRID.
+        (PIECE, K, GRID / PIECE, 2 GRID) by slope over PIECE columns, image, strip of columns, and
+        starting row + GRID; (GRID, K, 2 GRID) by slope, image, and starting row + GRID.
     """
     count = stack.shape[0]
     # (slope, K, strip, row); rows above the image are zero so that lines may start there.
     level = np.zeros((1, count, GRID, 2 * GRID), dtype=np.float32)
     level[0, :, :, GRID:] = stack.transpose(0, 2, 1)
-    width = 1
+    pieces, width = level, 1
     while width < GRID:
         left, right = level[:, :, 0::2], level[:, :, 1::2]
         joined = np.empty((2 * width, *left.shape[1:]), dtype=np.float32)
@@ -181,7 +205,9 @@ def _slopes(stack: Floats) -> Floats:
             np.add(first[..., :end], second[..., shift:], out=joined[slope][..., :end])
             joined[slope][..., end:] = first[..., end:]
         level, width = joined, 2 * width
-    return level[:, :, 0]
+        if width == PIECE:
+            pieces = level
+    return pieces, level[:, :, 0]
 
 
 def _path(line: _Line) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:

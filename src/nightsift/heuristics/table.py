@@ -125,14 +125,20 @@ def _folders(files: Sequence[Path]) -> list[Path]:
 
 
 def in_parallel(
-    pool: Executor, files: Sequence[Path], ahead: int, measure: Callable[[Path], Result]
+    pool: Executor,
+    files: Sequence[Path],
+    ahead: int,
+    measure: Callable[[Path], Result],
+    meanwhile: Callable[[], object] = lambda: None,
 ) -> Iterator[tuple[Path, list[int], Result]]:
     """Path, stamp before reading, and result, as they become ready.
 
-    Only `ahead` files and their results are in memory at any time.
+    Only `ahead` files and their results are in memory at any time. `meanwhile` is called when
+    the first of them are on their way.
     """
     waiting = iter(files)
     running = {pool.submit(_stamped, path, measure) for path in islice(waiting, ahead)}
+    meanwhile()
     while running:
         finished, running = wait(running, return_when=FIRST_COMPLETED)
         for future in finished:

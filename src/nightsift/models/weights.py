@@ -8,14 +8,21 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from nightsift.errors import NightsiftError
 from nightsift.files import replacing
 from nightsift.models.card import ModelCard
 from nightsift.models.joint import JointFrameSeqModel
+from nightsift.models.locate import (
+    CARD_KEY,
+    find_weights,
+    first_line,
+    read_card,
+    unreadable_safetensors,
+)
 from nightsift.models.two_scale import TwoScaleModel
 
 Model = JointFrameSeqModel | TwoScaleModel
@@ -24,12 +31,8 @@ ARCHITECTURES: dict[str, type[Model]] = {
     "JointFrameSeqModel": JointFrameSeqModel,
     "TwoScaleModel": TwoScaleModel,
 }
-# What ships with the package: `ckpt=pretrained`.
-PRETRAINED = Path(__file__).parents[1] / "weights" / "nightsift.safetensors"
-EXPORT_NAME = "joint_frame_seq.pt"
 # Lightning keeps the bare module under this attribute; the card among the hyper-parameters.
 MODEL_PREFIX = "model."
-CARD_KEY = "card"
 # What calibration found, beside it.
 CALIBRATION_KEY = "nightsift_calibration"
 
@@ -89,11 +92,11 @@ def _saved(write: Callable[[], object], path: Path) -> None:
     try:
         write()
     except (RuntimeError, SafetensorError) as error:
-        raise OSError(f"cannot write {path}: {_first_line(error)}") from error
+        raise OSError(f"cannot write {path}: {first_line(error)}") from error
 
 
 def load_weights(source: str | Path) -> LoadedModel:
-    """Load weights from a run folder, `.ckpt`, `.pt` or `.safetensors`.
+    """Load weights: `pretrained`, or from a run folder, `.ckpt`, `.pt` or `.safetensors`.
 
     A `.pt` without a card beside it is a foreign plain state_dict: it must have the published
     keys and shapes, and takes the published preprocessing, window and a threshold of 0.5.
@@ -101,31 +104,19 @@ def load_weights(source: str | Path) -> LoadedModel:
     Raises:
         NightsiftError: no such file, not loadable without running code, or another model.
     """
-    path = _find_weights(Path(source))
+    path = find_weights(source)
+    card = read_card(path)
     if path.suffix == ".safetensors":
-        state, card_json = _read_safetensors(path)
+        state = _read_safetensors(path)
     elif path.suffix == ".ckpt":
-        state, card_json = _split_checkpoint(_load_tensors(path), path)
+        state, card = _split_checkpoint(_load_tensors(path), path)
     else:
-        state, card_json = _load_tensors(path), _read_sidecar(path)
-    card = ModelCard() if card_json is None else ModelCard.from_json(card_json)
+        state = _load_tensors(path)
+    foreign = card is None
+    card = card or ModelCard()
     model = build_model(card)
     _load_strictly(model, state, path)
-    return LoadedModel(model.eval(), card, foreign=card_json is None)
-
-
-def _find_weights(path: Path) -> Path:
-    if path.is_dir():
-        candidates = [path / EXPORT_NAME, path / "checkpoints" / "best.ckpt"]
-        found = [candidate for candidate in candidates if candidate.is_file()]
-        if not found:
-            raise NightsiftError(f"{path} is no run folder: neither {EXPORT_NAME} nor best.ckpt")
-        return found[0]
-    if not path.is_file():
-        raise NightsiftError(f"ckpt={path}: no such file or run folder")
-    if path.suffix not in {".pt", ".pth", ".ckpt", ".safetensors"}:
-        raise NightsiftError(f"ckpt={path}: expected a run folder, .ckpt, .pt or .safetensors")
-    return path
+    return LoadedModel(model.eval(), card, foreign)
 
 
 def _load_tensors(path: Path) -> Any:
@@ -136,23 +127,18 @@ def _load_tensors(path: Path) -> Any:
     except Exception as error:
         # Damaged archives and refused pickles surface as many unrelated exception types.
         raise NightsiftError(
-            f"{path} was refused: not a plain file of weights ({_first_line(error)})"
+            f"{path} was refused: not a plain file of weights ({first_line(error)})"
         ) from error
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], Any]:
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
-        with safe_open(path, framework="pt", device="cpu") as file:
-            text = (file.metadata() or {}).get(CARD_KEY)
-            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        return load_file(path)
     except (SafetensorError, OSError) as error:
-        raise NightsiftError(
-            f"{path} is no readable safetensors file ({_first_line(error)})"
-        ) from error
-    return state, None if text is None else _parse_json(text, path)
+        raise unreadable_safetensors(path, error) from error
 
 
-def _split_checkpoint(checkpoint: Any, path: Path) -> tuple[dict[str, Tensor], Any]:
+def _split_checkpoint(checkpoint: Any, path: Path) -> tuple[dict[str, Tensor], ModelCard]:
     if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
         raise NightsiftError(f"{path} is no checkpoint: it holds no state_dict")
     card = checkpoint.get("hyper_parameters", {}).get(CARD_KEY)
@@ -168,19 +154,7 @@ def _split_checkpoint(checkpoint: Any, path: Path) -> tuple[dict[str, Tensor], A
         for key, value in state.items()
         if key.startswith(MODEL_PREFIX)
     }
-    return bare, card
-
-
-def _read_sidecar(path: Path) -> Any:
-    sidecar = path.with_suffix(".json")
-    return _parse_json(sidecar.read_text("utf-8"), sidecar) if sidecar.is_file() else None
-
-
-def _parse_json(text: str, path: Path) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError as error:
-        raise NightsiftError(f"the model card in {path} is no JSON: {error}") from error
+    return bare, ModelCard.from_json(card)
 
 
 def _load_strictly(model: torch.nn.Module, state: Any, path: Path) -> None:
@@ -195,7 +169,3 @@ def _load_strictly(model: torch.nn.Module, state: Any, path: Path) -> None:
             f"first {wrong[0]}: expected {expected.get(wrong[0])}, got {got.get(wrong[0])}"
         )
     model.load_state_dict(dict(state), strict=True)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

@@ -44,6 +44,8 @@ class CampaignSpec:
             least 3 of them.
         benign_fraction: share of nights with nothing bad in them, 0-1.
         lasting_fraction: share of the other nights in which one defect lasts all night, 0-1.
+        singles_share: of the bad frames of the rest, those whose defect comes on one frame
+            alone, 0-1.
         faintest: lowest level of a defect, 0 (faint) to 1 (gross).
         grossest: highest level.
         kinds: of defects; empty for all.
@@ -62,6 +64,7 @@ class CampaignSpec:
     bad_fraction: float = 0.25
     benign_fraction: float = 0.0
     lasting_fraction: float = 0.0
+    singles_share: float = 0.35
     faintest: float = 0.0
     grossest: float = 1.0
     kinds: list[str] = field(default_factory=list)
@@ -93,6 +96,7 @@ class CampaignSpec:
             grossest=self.grossest,
             kinds=self.kinds,
             lasting=self.lasting_fraction,
+            singles=self.singles_share,
         )
 
     @property

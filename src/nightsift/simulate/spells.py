@@ -11,7 +11,6 @@ from nightsift.errors import NightsiftError
 from nightsift.simulate.defects.catalogue import DEFECTS, Occurrence
 from nightsift.simulate.sky import Image
 
-_SINGLES_SHARE = 0.35
 _COMBINED_SHARE = 0.15
 _TRIES = 300
 _FEWEST_KINDS = 3
@@ -42,6 +41,7 @@ class DefectSpec:
         grossest: highest level, likewise.
         kinds: of `DEFECTS`; empty for all.
         lasting: chance that one defect lasts from the first frame to the last, 0-1.
+        singles: share of the bad frames whose defect comes on one frame alone, 0-1.
 
     Raises:
         NightsiftError: a value is out of range or a kind is unknown.
@@ -52,10 +52,13 @@ class DefectSpec:
     grossest: float = 1.0
     kinds: list[str] = field(default_factory=list)
     lasting: float = 0.0
+    singles: float = 0.35
 
     def __post_init__(self) -> None:
-        if not 0 <= self.lasting <= 1:
-            raise NightsiftError(f"expected lasting in 0-1, found {self.lasting}")
+        if not 0 <= self.lasting <= 1 or not 0 <= self.singles <= 1:
+            raise NightsiftError(
+                f"expected lasting and singles in 0-1, found {self.lasting} and {self.singles}"
+            )
         if not 0 <= self.bad_fraction <= 0.8:
             raise NightsiftError(f"expected bad_fraction in 0-0.8, found {self.bad_fraction}")
         if not 0 <= self.faintest <= self.grossest <= 1:
@@ -99,7 +102,7 @@ def plan_defects(rng: np.random.Generator, time_s: Image, spec: DefectSpec) -> P
         _add_lasting(plan, time_s, spec, rng)
         return plan
     wanted = max(3, round(time_s.size * spec.bad_fraction))
-    singles = max(2, round(_SINGLES_SHARE * wanted))
+    singles = max(2, round(spec.singles * wanted))
     spells = spec.among([kind for kind, defect in DEFECTS.items() if defect.spells])
     order = _Order(rng, spells)
     for _ in range(_TRIES if spells else 0):

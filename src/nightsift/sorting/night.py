@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pandas as pd
 
@@ -23,10 +24,12 @@ from nightsift.fits.header import FrameInfo
 from nightsift.fits.nights import find_files
 from nightsift.heuristics.measure import Measured
 from nightsift.heuristics.table import compare_files, measure_files
-from nightsift.models.weights import LoadedModel
+from nightsift.models.card import ModelCard
 from nightsift.sorting.moving import REJECTED
 from nightsift.sorting.verdicts import add_verdicts
-from nightsift.training.evaluation import predict_catalogue
+
+if TYPE_CHECKING:
+    from nightsift.models.weights import LoadedModel
 
 log = logging.getLogger(__name__)
 
@@ -41,18 +44,20 @@ class Sorted(NamedTuple):
         features: what was measured, one row per judged file.
         catalogue: the frames.
         measured: what was measured on each file, stars included.
+        card: of the weights.
     """
 
     table: pd.DataFrame
     features: pd.DataFrame
     catalogue: Catalogue
     measured: dict[Path, Measured]
+    card: ModelCard
 
 
 def sort_frames(
     sources: Sources,
     cache: TensorCache,
-    loaded: LoadedModel,
+    load: Callable[[], LoadedModel],
     store: Path,
     *,
     bar: Bar,
@@ -68,7 +73,7 @@ def sort_frames(
     Args:
         sources: folders of frames.
         cache: tensors of the weights' transform.
-        loaded: the weights.
+        load: gives the weights; called while files are read, for torch takes seconds to import.
         store: folder of measurements.
         bar: makes a progress bar from what it is for.
         workers: files read at the same time; 0 means one per core.
@@ -78,7 +83,7 @@ def sort_frames(
     Raises:
         NightsiftError: there is nothing to judge, or a label table is wrong.
     """
-    check_window(loaded.card.window)
+    load = functools.cache(load)
     files = [path for folder in sources.seq_dirs for path in find_files(folder)]
     old = {path for path in files if path.parent.name == REJECTED}
     if old:
@@ -88,11 +93,21 @@ def sort_frames(
         raise NightsiftError("no frames to judge")
     files = [path for path in files if path not in old]
     with bar("reading frames") as progress:
-        fill_caches(files, cache, store, workers=workers, processes=processes, progress=progress)
+        fill_caches(
+            files,
+            cache,
+            store,
+            workers=workers,
+            processes=processes,
+            progress=progress,
+            meanwhile=load,
+        )
     with bar("measuring frames") as progress:
         measured = measure_files(
             files, store=store, workers=workers, processes=processes, progress=progress
         )
+    loaded = load()
+    check_window(loaded.card.window)
     left_out = _calibration_frames(measured)
     if len(left_out) == len(measured):
         raise NightsiftError(f"no frames of the sky among {len(files)} files")
@@ -106,12 +121,15 @@ def sort_frames(
     if loaded.model.uses_inputs:
         attach_compared(catalogue, features)
     _tell_mixtures(catalogue)
+    from nightsift.training.evaluation import predict_catalogue
+
     with bar("judging frames") as progress:
         table = predict_catalogue(
             loaded.model, loaded.card, cache, catalogue, batch=batch, progress=progress
         )
     log.info("%s", catalogue.summary())
-    return Sorted(add_verdicts(table, features, loaded.card), features, catalogue, measured)
+    table = add_verdicts(table, features, loaded.card)
+    return Sorted(table, features, catalogue, measured, loaded.card)
 
 
 def _calibration_frames(measured: dict[Path, Measured]) -> dict[Path, str]:

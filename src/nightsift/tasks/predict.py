@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from omegaconf import DictConfig
 
 from nightsift.errors import NightsiftError
 from nightsift.tasks.launch import launch
-from nightsift.tasks.sources import load_for_use, make_sources, progress_bar
+from nightsift.tasks.sources import card_for_use, load_for_use, make_sources, progress_bar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,9 +33,6 @@ def run(cfg: DictConfig) -> pd.DataFrame | None:
 
     With `undo` nothing is judged: the moves of that record are taken back.
     """
-    from nightsift.report.lightcurves import measure_lightcurves
-    from nightsift.report.night import print_sorted, write_night
-
     if cfg.action not in ACTIONS:
         raise NightsiftError(f"action must be one of {', '.join(ACTIONS)}, got {cfg.action!r}")
     if cfg.undo:
@@ -42,13 +40,16 @@ def run(cfg: DictConfig) -> pd.DataFrame | None:
         return None
     if not cfg.folder:
         raise NightsiftError("missing: folder=...")
-    loaded = load_for_use(cfg)
     cfg.data.seq_dirs = [cfg.folder]
+    sources, cache = make_sources(cfg, card_for_use(cfg))
     if cfg.watch:
-        watch(cfg, loaded)
+        watch(cfg, sources, cache)
         return None
-    sources, cache = make_sources(cfg, loaded)
-    night = sort_all(cfg, loaded, sources, cache)
+    night = sort_all(cfg, sources, cache, lambda: load_everything(cfg))
+
+    from nightsift.report.lightcurves import measure_lightcurves
+    from nightsift.report.night import print_sorted, write_night
+
     curves = []
     if cfg.lightcurve:
         curves = measure_lightcurves(night, list(cfg.target), list(cfg.transit))
@@ -57,7 +58,7 @@ def run(cfg: DictConfig) -> pd.DataFrame | None:
         str(cfg.folder),
         night,
         cache,
-        loaded.card,
+        night.card,
         out_csv=csv_of(cfg),
         curves=curves,
     )
@@ -76,7 +77,17 @@ def csv_of(cfg: DictConfig) -> Path:
     return Path(cfg.out_csv) if cfg.out_csv else Path(cfg.run_dir) / "predictions.csv"
 
 
-def sort_all(cfg: DictConfig, loaded: LoadedModel, sources: Sources, cache: TensorCache) -> Sorted:
+def load_everything(cfg: DictConfig) -> LoadedModel:
+    """The weights; and what the report needs is imported too, while there is time for it."""
+    import nightsift.report.lightcurves
+    import nightsift.report.night  # noqa: F401
+
+    return load_for_use(cfg)
+
+
+def sort_all(
+    cfg: DictConfig, sources: Sources, cache: TensorCache, load: Callable[[], LoadedModel]
+) -> Sorted:
     """Verdicts of everything in `sources`, under progress bars."""
     from nightsift.heuristics.store import MEASURED
     from nightsift.sorting.night import sort_frames
@@ -84,7 +95,7 @@ def sort_all(cfg: DictConfig, loaded: LoadedModel, sources: Sources, cache: Tens
     return sort_frames(
         sources,
         cache,
-        loaded,
+        load,
         Path(cfg.cache_dir) / MEASURED,
         bar=progress_bar,
         workers=cfg.data.workers,
@@ -92,17 +103,18 @@ def sort_all(cfg: DictConfig, loaded: LoadedModel, sources: Sources, cache: Tens
     )
 
 
-def watch(cfg: DictConfig, loaded: LoadedModel) -> None:
+def watch(cfg: DictConfig, sources: Sources, cache: TensorCache) -> None:
     """Judge frames as they arrive, until interrupted."""
     from nightsift.report.run import write_predictions
     from nightsift.sorting.watching import Watch
 
-    sources, cache = make_sources(cfg, loaded)
+    loaded = load_for_use(cfg)
     # What is new is told in lines of its own; of the rest only what is wrong.
     logging.getLogger("nightsift").setLevel(logging.WARNING)
 
     def judge(unfinished: frozenset[Path]) -> pd.DataFrame:
-        table = sort_all(cfg, loaded, replace(sources, passed_over=unfinished), cache).table
+        seen = replace(sources, passed_over=unfinished)
+        table = sort_all(cfg, seen, cache, lambda: loaded).table
         write_predictions(csv_of(cfg), table)
         return table
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from nightsift.data.cache import TensorCache
     from nightsift.data.catalogue import Catalogue, Sources
+    from nightsift.models.card import ModelCard
     from nightsift.models.weights import LoadedModel
 
 log = logging.getLogger(__name__)
@@ -51,11 +52,13 @@ def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
 
     console = Console(stderr=True)
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+    # Without a thread of its own: processes can then be forked.
+    bar = Progress(*columns, console=console, auto_refresh=False, disable=not console.is_terminal)
+    with bar as progress:
         task = progress.add_task(what, total=None)
 
         def update(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total)
+            progress.update(task, completed=done, total=total, refresh=True)
 
         yield update
 
@@ -67,12 +70,27 @@ def load_for_use(cfg: DictConfig) -> LoadedModel:
     replace what the card holds; the model goes to `device`.
     """
     import torch
+
+    from nightsift.models.weights import load_weights
+
+    loaded = load_weights(cfg.ckpt)
+    device = cfg.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    return loaded._replace(model=loaded.model.to(device), card=_as_told(cfg, loaded.card))
+
+
+def card_for_use(cfg: DictConfig) -> ModelCard:
+    """The card of `load_for_use`, without the weights where it can be had without torch."""
+    from nightsift.models.locate import find_weights, read_card
+
+    card = read_card(find_weights(cfg.ckpt))
+    return load_for_use(cfg).card if card is None else _as_told(cfg, card)
+
+
+def _as_told(cfg: DictConfig, card: ModelCard) -> ModelCard:
     from hydra.utils import instantiate
 
-    from nightsift.models.weights import PRETRAINED, load_weights
-
-    loaded = load_weights(PRETRAINED if cfg.ckpt == "pretrained" else cfg.ckpt)
-    card = loaded.card
     if cfg.data.transform is not None:
         card.transform = instantiate(cfg.data.transform).spec()
     card.img_size = cfg.data.img_size or card.img_size
@@ -80,14 +98,11 @@ def load_for_use(cfg: DictConfig) -> LoadedModel:
     given = {key: value for key, value in cfg.fusion.items() if value is not None}
     card.fusion = {**card.fusion, **{str(key): value for key, value in given.items()}}
     card.threshold = _threshold(cfg.threshold, card.threshold)
-    device = cfg.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    return loaded._replace(model=loaded.model.to(device))
+    return card
 
 
-def make_sources(cfg: DictConfig, loaded: LoadedModel) -> tuple[Sources, TensorCache]:
-    """Where the frames that `data` names are, and the cache of their tensors for `loaded`."""
+def make_sources(cfg: DictConfig, card: ModelCard) -> tuple[Sources, TensorCache]:
+    """Where the frames that `data` names are, and the cache of their tensors for `card`."""
     from nightsift.data.cache import TensorCache
     from nightsift.data.catalogue import Sources
     from nightsift.data.transforms import build_transform
@@ -95,8 +110,8 @@ def make_sources(cfg: DictConfig, loaded: LoadedModel) -> tuple[Sources, TensorC
     data = cfg.data
     cache = TensorCache(
         Path(cfg.cache_dir),
-        build_transform(loaded.card.transform),
-        img_size=loaded.card.img_size,
+        build_transform(card.transform),
+        img_size=card.img_size,
         workers=data.workers,
     )
     sources = Sources(
@@ -118,7 +133,7 @@ def read_catalogue(cfg: DictConfig, loaded: LoadedModel) -> tuple[Catalogue, Ten
     from nightsift.heuristics.store import MEASURED
 
     check_window(loaded.card.window)
-    sources, cache = make_sources(cfg, loaded)
+    sources, cache = make_sources(cfg, loaded.card)
     with progress_bar("reading frames") as progress:
         catalogue = build_catalogue(sources, cache, progress=progress)
     if loaded.model.uses_inputs:
