@@ -28,6 +28,8 @@ _PANELS = (
     ("streak_significance", "best line, sigma"),
     ("shift_px", "shift, px"),
 )
+# Above and below the panels, inches.
+_MARGINS_IN = 0.8
 # Size of the dots of each verdict.
 _DOTS = {"good": (GOOD, 2.5), "review": (MARGINAL, 4.0), "bad": (BAD, 4.5)}
 
@@ -45,7 +47,10 @@ def features_figure(
     """
     panels = [panel for panel in _PANELS if panel[0] in table]
     with mpl.rc_context(STYLE):
-        figure = new_figure(9.0, 0.8 + 1.05 * len(panels))
+        height = _MARGINS_IN + 1.05 * len(panels)
+        # Fitting the margins would take as long as drawing.
+        figure = new_figure(9.0, height, fitted=False)
+        figure.subplots_adjust(0.09, 0.5 / height, 0.985, 1 - 0.3 / height, hspace=0.16)
         column: Any = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         x = _positions(column[-1], table)
         for axes, (name, label) in zip(column, panels, strict=True):
@@ -54,7 +59,8 @@ def features_figure(
             for order, (kind, (colour, size)) in enumerate(_DOTS.items(), start=3):
                 chosen = verdict == kind
                 axes.plot(x[chosen], values[chosen], "o", ms=size, color=colour, zorder=order)
-            axes.set_ylabel(label, fontsize=8)
+            axes.set_ylabel(label, fontsize=7.5)
+            axes.yaxis.set_label_coords(-0.06, 0.5)
         column[0].set(title=title, ylim=(-0.04, 1.04))
         for level in lines:
             column[0].axhline(level, color=BAD, lw=0.8, ls="--", zorder=1)

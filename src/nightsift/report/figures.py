@@ -39,9 +39,9 @@ STYLE: Any = {
 }
 
 
-def new_figure(width: float, height: float) -> Figure:
-    """An empty figure that belongs to no window, sizes in inches."""
-    figure = Figure(figsize=(width, height), layout="constrained")
+def new_figure(width: float, height: float, *, fitted: bool = True) -> Figure:
+    """An empty figure that belongs to no window, sizes in inches, margins `fitted` or not."""
+    figure = Figure(figsize=(width, height), layout="constrained" if fitted else None)
     FigureCanvasAgg(figure)
     return figure
 

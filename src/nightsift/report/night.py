@@ -15,7 +15,6 @@ from rich.table import Table
 from nightsift.data.cache import TensorCache
 from nightsift.files import replacing
 from nightsift.lightcurve import LightCurve
-from nightsift.models.card import ModelCard
 from nightsift.report.features import features_figure
 from nightsift.report.figures import save_figure
 from nightsift.report.handoff import write_lists
@@ -35,7 +34,6 @@ def write_night(
     title: str,
     night: Sorted,
     cache: TensorCache,
-    card: ModelCard,
     *,
     out_csv: Path | None = None,
     curves: Sequence[tuple[str, LightCurve]] = (),
@@ -47,7 +45,6 @@ def write_night(
         title: of the page.
         night: the verdicts.
         cache: tensors of its frames, for pictures of stars.
-        card: of the weights.
         out_csv: where the predictions go instead of `run_dir`.
         curves: night and light curve.
 
@@ -61,7 +58,7 @@ def write_night(
     write_lists(lists, table)
     figures.mkdir(parents=True, exist_ok=True)
     pictures: list[tuple[str, Path]] = []
-    for name, figure in timeline_figures(night, card):
+    for name, figure in timeline_figures(night):
         pictures.append((name, figures / f"timeline_{_file_name(name)}.png"))
         save_figure(figure, pictures[-1][1])
     facts = []
@@ -79,7 +76,7 @@ def write_night(
     counts = {verdict: int((table["verdict"] == verdict).sum()) for verdict in ("bad", "review")}
     about = (
         f"{len(table)} files: {counts['bad']} bad, {counts['review']} to be looked at; "
-        f"bad from a probability of {card.threshold:.3f}"
+        f"bad from a probability of {night.card.threshold:.3f}"
     )
     write_page(run_dir / PAGE, title, table, pictures, facts=[about, *facts], cutouts=cutouts)
     return [csv, run_dir / PAGE, lists, figures]
@@ -89,12 +86,12 @@ def _file_name(night: str) -> str:
     return re.sub(r"[^\w.-]+", "_", night)
 
 
-def timeline_figures(night: Sorted, card: ModelCard) -> list[tuple[str, Figure]]:
+def timeline_figures(night: Sorted) -> list[tuple[str, Figure]]:
     """Name and figure of each night of three frames or more, those with most bad frames first."""
     judged = night.table[night.table["verdict"] != ""]
     known = night.features.set_index("file")
     bad = judged["verdict"].eq("bad").groupby(judged["night"], sort=False).sum()
-    lines = [card.threshold] if card.review_low is None else [card.threshold, card.review_low]
+    lines = [level for level in (night.card.threshold, night.card.review_low) if level is not None]
     figures: list[tuple[str, Figure]] = []
     for name in bad.sort_values(ascending=False, kind="stable").index:
         part = judged[judged["night"] == name]

@@ -58,7 +58,6 @@ def run(cfg: DictConfig) -> pd.DataFrame | None:
         str(cfg.folder),
         night,
         cache,
-        night.card,
         out_csv=csv_of(cfg),
         curves=curves,
     )
