@@ -28,12 +28,32 @@ def table(tmp_path: Path) -> pd.DataFrame:
             "reason": ["", "cloud", "cloud", "trailing", "streak\tx", "", "unreadable: damaged"],
             "night": "n 1",
             "verdict": verdicts,
+            "time": [f"2025-03-01T20:0{i}:30.000+00:00" for i in range(6)] + [""],
         }
     )
 
 
-def test_every_readable_frame_is_in_one_list(table, tmp_path):
-    write_lists(tmp_path / "lists", table)
+@pytest.fixture
+def features(table: pd.DataFrame) -> pd.DataFrame:
+    columns = [
+        "median",
+        "mean",
+        "std",
+        "max",
+        "fwhm_px",
+        "hfr_px",
+        "n_stars",
+        "noise_adu",
+        "exposure_s",
+    ]
+    values = {name: np.arange(6) + 10.0 * i for i, name in enumerate(columns, start=1)}
+    return pd.DataFrame(
+        {"file": table["file"][:6], "filter": "R", "elongation": 1.25, "night": "n", **values}
+    )
+
+
+def test_every_readable_frame_is_in_one_list(table, features, tmp_path):
+    write_lists(tmp_path / "lists", table, features)
     kept = (tmp_path / "lists" / "kept.txt").read_text().splitlines()
     rejected = (tmp_path / "lists" / "rejected.txt").read_text().splitlines()
     assert [Path(path).name for path in kept] == ["f1.fits", "f4.fits", "f6.fits"]
@@ -41,13 +61,27 @@ def test_every_readable_frame_is_in_one_list(table, tmp_path):
     assert all(Path(path).is_file() for path in kept + rejected)
 
 
-def test_the_astroimagej_table_has_a_row_per_slice(table, tmp_path):
-    write_lists(tmp_path, table)
+def test_the_astroimagej_table_has_a_row_per_slice(table, features, tmp_path):
+    write_lists(tmp_path, table, features)
     read = pd.read_csv(tmp_path / "astroimagej.tbl", sep="\t", index_col=0)
     assert list(read["Label"]) == [f"f{i}.fits" for i in range(1, 7)]
     assert list(read["slice"]) == [1, 2, 3, 4, 5, 6]
     assert list(read["NSBAD"]) == [0, 1, 1, 0, 1, 0]
     assert read["NSREASON"][5] == "streak x"
+
+
+def test_tables_have_the_names_that_other_programs_look_for(table, features, tmp_path):
+    write_lists(tmp_path, table, features)
+    frames = pd.read_csv(tmp_path / "subframe_selector.csv")
+    assert list(frames)[:5] == ["Index", "Approved", "Locked", "File", "Weight"]
+    assert list(frames["Approved"]) == [True, False, False, True, False, True]
+    assert frames["Weight"][1] == pytest.approx(0.1)
+    assert frames["Eccentricity"][0] == pytest.approx(0.6)
+    exposures = pd.read_csv(tmp_path / "ImageMetaData.csv", keep_default_na=False)
+    assert list(exposures["FilePath"]) == list(table["file"][:6])
+    assert exposures["ExposureStartUTC"][0] == "2025-03-01T19:59:45+00:00"
+    assert list(exposures["NSBAD"]) == [0, 1, 1, 0, 1, 0]
+    assert exposures["HFR"][2] == 62
 
 
 def test_siril_counts_from_one_in_the_natural_order_of_names(table):
@@ -60,9 +94,9 @@ def test_siril_counts_from_one_in_the_natural_order_of_names(table):
     assert flags == [["I", str(i), str(int(i in (1, 5, 7)))] for i in range(1, 8)]
 
 
-def test_a_folder_name_cannot_become_a_command(table, tmp_path):
+def test_a_folder_name_cannot_become_a_command(table, features, tmp_path):
     table["file"] = [f'{tmp_path}/a"\nstack x/{Path(path).name}' for path in table["file"]]
-    write_lists(tmp_path / "lists", table)
+    write_lists(tmp_path / "lists", table, features)
     (script,) = (tmp_path / "lists").glob("*/unselect.ssf")
     assert script.parent.name == "siril_a_stack_x"
     odd = tmp_path / 'k"'
@@ -93,8 +127,8 @@ def test_siril_itself_makes_a_sequence_of_the_kept_frames(frames, tmp_path):
 
 
 @pytest.mark.skipif(shutil.which("siril-cli") is None, reason="no siril-cli")
-def test_siril_itself_stacks_only_the_selected_frames_of_a_sequence(frames, tmp_path):
-    write_lists(tmp_path / "lists", frames)
+def test_siril_itself_stacks_only_the_selected_frames_of_a_sequence(frames, features, tmp_path):
+    write_lists(tmp_path / "lists", frames, features)
     sequence = tmp_path / "sequence"
     link, stack = tmp_path / "link.ssf", tmp_path / "stack.ssf"
     link.write_text(f'requires 1.0.0\ncd "{tmp_path / "n 1"}"\nlink light "-out={sequence}"\n')

@@ -11,23 +11,26 @@ import pandas as pd
 from nightsift.errors import NightsiftError
 from nightsift.files import link_or_copy, replacing
 from nightsift.fits.nights import natural_key
+from nightsift.report.sessions import joined, nina_table, pixinsight_table
 
 # What Siril's `link light` names its sequence.
 _SIRIL_SEQUENCE = "light_"
 
 
-def write_lists(folder: Path, table: pd.DataFrame) -> list[Path]:
+def write_lists(folder: Path, table: pd.DataFrame, features: pd.DataFrame) -> list[Path]:
     """Write the lists of a night beside its predictions.
 
     - `kept.txt`, `rejected.txt`: one absolute path per line; doubtful frames are kept, files
       that hold no frame are in neither.
     - `astroimagej.tbl`: tab-separated, one row per slice in the order of the stack, with
       `Label` (file name), `slice` and the verdict, as AstroImageJ's measurement tables have.
+    - `subframe_selector.csv`, `ImageMetaData.csv`: see `nightsift.report.sessions`.
     - `siril_<folder>/`: for each folder of frames, see `siril_files`.
 
     Args:
         folder: made when needed.
         table: predictions with verdicts.
+        features: of the same frames.
 
     Returns:
         What was written.
@@ -40,6 +43,12 @@ def write_lists(folder: Path, table: pd.DataFrame) -> list[Path]:
         folder / "rejected.txt": _paths(readable[rejected]),
         folder / "astroimagej.tbl": astroimagej_table(readable),
     }
+    judged = joined(table, features)
+    for name, rows in (
+        ("subframe_selector.csv", pixinsight_table(judged)),
+        ("ImageMetaData.csv", nina_table(judged)),
+    ):
+        written[folder / name] = rows.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     folders = table.groupby([Path(file).absolute().parent for file in table["file"]], sort=False)
     for number, (frames, part) in enumerate(folders, start=1):
         name = re.sub(r"[^\w.-]+", "_", f"siril_{Path(str(frames)).name}")

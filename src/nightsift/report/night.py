@@ -55,7 +55,7 @@ def write_night(
     csv = out_csv or run_dir / "predictions.csv"
     write_predictions(csv, table)
     lists, figures = run_dir / "lists", run_dir / "figures"
-    write_lists(lists, table)
+    write_lists(lists, table, night.features)
     figures.mkdir(parents=True, exist_ok=True)
     pictures: list[tuple[str, Path]] = []
     for name, figure in timeline_figures(night):
