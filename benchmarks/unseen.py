@@ -118,7 +118,18 @@ def rows_of(
     return frames, rows, ours
 
 
-def scores(row: Row, frames: Frames) -> dict[str, tuple[float, float, float]]:
+def at_prior(
+    weight: npt.NDArray[np.float64], label: npt.NDArray[np.float64], prior: float | None
+) -> npt.NDArray[np.float64]:
+    """Weights (B, N) such that bad frames have the share that the probabilities are meant for."""
+    bad, good = weight @ label, weight @ (1 - label)
+    if prior is None:
+        return weight
+    share = np.divide(prior * good, (1 - prior) * bad, out=np.ones_like(bad), where=bad > 0)
+    return weight * np.where(label == 1, share[:, None], 1.0)
+
+
+def scores(row: Row, frames: Frames, prior: float | None) -> dict[str, tuple[float, float, float]]:
     """Each number with its interval over nights."""
     nights, member = np.unique(frames.night, return_inverse=True)
     draws = np.random.default_rng(0).multinomial(
@@ -137,7 +148,12 @@ def scores(row: Row, frames: Frames) -> dict[str, tuple[float, float, float]]:
             "recall at 2 % FR": recall_at(row.prob, frames.label, weight, 0.02),
             "recall at threshold": found["recall"],
             "FR at threshold": false,
-            "ECE": found["expected_calibration_error"],
+            "ECE at the prior": binary_scores(
+                row.prob,
+                frames.label,
+                row.threshold,
+                weights=at_prior(weight, frames.label, prior),
+            )["expected_calibration_error"],
         }
 
     point = measure(np.ones((1, len(frames.label))))
@@ -201,9 +217,11 @@ def markdown(header: list[str], lines: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n"
 
 
-def section(name: str, frames: Frames, rows: list[Row]) -> tuple[str, dict[str, object]]:
+def section(
+    name: str, frames: Frames, rows: list[Row], prior: float | None
+) -> tuple[str, dict[str, object]]:
     """The table of one set and its numbers."""
-    numbers = {row.name: scores(row, frames) for row in rows}
+    numbers = {row.name: scores(row, frames, prior) for row in rows}
     columns = list(next(iter(numbers.values())))
     lines = [[key, *(entry(value[c]) for c in columns)] for key, value in numbers.items()]
     bad = int(frames.label.sum())
@@ -250,7 +268,7 @@ def main(track: Callable[[str], None] = print) -> None:
     for item in options.set:
         name, _, folder = item.partition("=")
         frames, rows, table = rows_of(Path(folder), loaded, published, options.cache)
-        text, numbers[name] = section(name, frames, rows)
+        text, numbers[name] = section(name, frames, rows, loaded.card.prior)
         fused = next(row for row in rows if row.name == "**fused**")
         found.append(per_defect(frames, fused))
         table.to_csv(options.out.with_suffix(f".{len(texts)}.csv"), index=False)
