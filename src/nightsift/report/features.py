@@ -50,7 +50,7 @@ def features_figure(
         height = _MARGINS_IN + 1.05 * len(panels)
         # Fitting the margins would take as long as drawing.
         figure = new_figure(9.0, height, fitted=False)
-        figure.subplots_adjust(0.09, 0.5 / height, 0.985, 1 - 0.3 / height, hspace=0.16)
+        figure.subplots_adjust(0.1, 0.5 / height, 0.985, 1 - 0.3 / height, hspace=0.16)
         column: Any = figure.subplots(len(panels), 1, sharex=True, squeeze=False)[:, 0]
         x = _positions(column[-1], table)
         for axes, (name, label) in zip(column, panels, strict=True):
@@ -60,7 +60,7 @@ def features_figure(
                 chosen = verdict == kind
                 axes.plot(x[chosen], values[chosen], "o", ms=size, color=colour, zorder=order)
             axes.set_ylabel(label, fontsize=7.5)
-            axes.yaxis.set_label_coords(-0.06, 0.5)
+            axes.yaxis.set_label_coords(-0.07, 0.5)
         column[0].set(title=title, ylim=(-0.04, 1.04))
         for level in lines:
             column[0].axhline(level, color=BAD, lw=0.8, ls="--", zorder=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import re
@@ -46,6 +47,8 @@ def launch(task: str, run: Run, *, path_override: str) -> None:
     with ending_on_user_errors(task):
         sys.argv[1:] = quote_plain_paths(sys.argv[1:], conf_dir(), task, template=path_override)
         application(_Job(run))()
+    # Python would walk through all objects of torch once more before it ends.
+    gc.freeze()
 
 
 @contextmanager
