@@ -73,8 +73,9 @@ def displaced_stars(fresh: Points, lost: Points, rows: Floats, width: int) -> fl
     last = np.searchsorted(sideways[order], sideways[order] + 2 * _TOLERANCE_PX, "right")
     first = int(np.argmax(last - np.arange(len(order))))
     members = fresh[np.unique(star[order[first : last[first]]]), 1]
+    if len(members) < 3:  # somewhere along the frame two agree by accident
+        return 0.0
     others = np.count_nonzero((rows >= members.min()) & (rows <= members.max()))
     chance = 2 * _TOLERANCE_PX * len(sideways) / width
-    # Somewhere along the frame two stars agree by accident.
-    count = max(len(members) - 2 - chance - 3 * np.sqrt(chance), 0.0)
+    count = max(len(members) - 1 - chance - 3 * np.sqrt(chance), 0.0)
     return float(count * len(members) / (len(members) + others))
