@@ -16,7 +16,7 @@ import sep
 
 from nightsift.errors import NightsiftError
 from nightsift.fits.reader import read_frame
-from nightsift.heuristics.matching import Alignment
+from nightsift.heuristics.matching import Alignment, frame_centre
 from nightsift.heuristics.measure import Measured
 from nightsift.heuristics.reference import align_night
 
@@ -116,7 +116,7 @@ def measure_lightcurve(
     info = measured[0].info
     assert info is not None
     shape = (info.height, info.width)
-    centre = np.array([shape[1], shape[0]]) / 2 - 0.5
+    centre = frame_centre(shape)
     fwhm = np.array([item.features.get("fwhm_px", np.nan) for item in measured])
     quality = np.array([item.features.get("n_shapes", np.nan) for item in measured])
     quality = np.where(kept, quality / np.maximum(fwhm, 1.0), np.nan)

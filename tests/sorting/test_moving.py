@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import random
@@ -14,6 +13,7 @@ import pytest
 
 from nightsift.errors import NightsiftError
 from nightsift.sorting.moving import Move, move_files, plan_moves, undo_moves
+from trees import tree
 
 MOVE_ALL = """
 import sys
@@ -41,21 +41,10 @@ def night(tmp_path: Path) -> Path:
     return folder
 
 
-def state(folder: Path) -> dict[str, tuple[str, int]]:
-    return {
-        path.relative_to(folder).as_posix(): (
-            hashlib.sha256(path.read_bytes()).hexdigest(),
-            path.stat().st_mtime_ns,
-        )
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
 def test_frames_move_with_what_belongs_to_them_and_come_back_as_they_were(night, tmp_path):
-    before = state(night)
+    before = tree(night)
     moves = plan_moves([night / "f1.fits", night / "f10.fits"])
-    assert state(night) == before  # a plan touches nothing
+    assert tree(night) == before  # a plan touches nothing
     move_files(moves, tmp_path / "run" / "moves.jsonl")
     assert sorted(p.name for p in (night / "rejected").iterdir()) == [
         "f1.fits",
@@ -66,7 +55,7 @@ def test_frames_move_with_what_belongs_to_them_and_come_back_as_they_were(night,
     assert (night / "labels.csv").exists()
     undone = undo_moves(tmp_path / "run" / "moves.jsonl")
     assert undone == (4, 0)
-    assert state(night) == before
+    assert tree(night) == before
     assert not (night / "rejected").exists()
     assert undo_moves(tmp_path / "run" / "moves.jsonl") == (0, 4)
 
@@ -128,7 +117,7 @@ def test_killed_at_any_moment_everything_comes_back(tmp_path):
         folder.mkdir()
         for i in range(40):
             (folder / f"f{i:02d}.fits").write_bytes(bytes([attempt, i]))
-        before, record = state(folder), tmp_path / f"{attempt}.jsonl"
+        before, record = tree(folder), tmp_path / f"{attempt}.jsonl"
         arguments = [sys.executable, "-c", MOVE_ALL, str(folder), str(record)]
         process = subprocess.Popen(arguments, stdout=subprocess.PIPE)
         assert process.stdout is not None
@@ -137,11 +126,11 @@ def test_killed_at_any_moment_everything_comes_back(tmp_path):
         process.send_signal(signal.SIGKILL)
         process.wait()
         process.stdout.close()
-        moved = sum("rejected" in name for name in state(folder))
+        moved = sum("rejected" in name for name in tree(folder))
         half_way += 0 < moved < 40
-        contents = {content for content, _ in state(folder).values()}
+        contents = {content for content, _ in tree(folder).values()}
         assert contents == {content for content, _ in before.values()}
         if record.exists() and record.stat().st_size:
             undo_moves(record)
-        assert state(folder) == before
+        assert tree(folder) == before
     assert half_way > 5  # otherwise nothing was shown

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 
@@ -11,17 +10,7 @@ from astropy.io import fits
 
 from nightsift import judge
 from nightsift.training.evaluation import COLUMNS
-
-
-def tree(folder: Path) -> dict[str, tuple[str, int]]:
-    return {
-        path.relative_to(folder).as_posix(): (
-            hashlib.sha256(path.read_bytes()).hexdigest(),
-            path.stat().st_mtime_ns,
-        )
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
+from trees import tree
 
 
 @pytest.fixture

@@ -48,14 +48,14 @@ class Published:
 
     def __call__(self, pixels: Pixels, img_size: int) -> npt.NDArray[np.float32]:
         """Normalise and resize (H, W) pixels to (img_size, img_size)."""
+        import torch  # takes seconds: only who needs it waits
+
         median, mad = median_and_mad(pixels)
         rows = _rows_read_by_bilinear(pixels.shape[0], img_size)
         # Untouched rows of np.zeros cost neither time nor memory, and are never read.
         normalised = np.zeros(pixels.shape, dtype=np.float32)
         scale = np.float32(MAD_TO_SIGMA) * mad + np.float32(1e-6)
         normalised[rows] = (pixels[rows].astype(np.float32) - median) / scale
-        import torch  # takes seconds: only who needs it waits
-
         resized = torch.nn.functional.interpolate(
             torch.from_numpy(normalised)[None, None],
             size=(img_size, img_size),

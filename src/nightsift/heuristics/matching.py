@@ -78,7 +78,7 @@ def match(
     """
     if len(stars) < _MIN_PAIRS or len(reference) < _MIN_PAIRS:
         return None
-    centre = np.array([shape[1], shape[0]]) / 2 - 0.5
+    centre = frame_centre(shape)
     # One bin holds what a rotation by half a degree smears.
     bin_px = max(4.0, max(shape) / 160)
     best, best_chance = None, _CHANCE
@@ -93,6 +93,11 @@ def match(
     if best is None:
         return None
     return _refined(best, stars, reference, centre, (3 * bin_px, 1.5 * bin_px, tolerance_px))
+
+
+def frame_centre(shape: tuple[int, int]) -> Points:
+    """(2,) x and y of the middle of a frame of (H, W) px."""
+    return np.array([shape[1], shape[0]]) / 2 - 0.5
 
 
 def _vote(difference: Points, bin_px: float) -> tuple[Points, float]:

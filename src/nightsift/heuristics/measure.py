@@ -71,7 +71,8 @@ def measure_frame(info: FrameInfo, prepared: Prepared) -> Measured:
     """All features of one frame that need no other frame."""
     pixels, reduced, sky = prepared
     found = detect(sky.residual, sky.sigma, reduced.factor)
-    width = max(typical_width(found.table) * found.factor, _MIN_WIDTH_PX)
+    typical = typical_width(found.table)
+    width = max(typical * found.factor, _MIN_WIDTH_PX)
     stars = _stars(pixels, reduced, found, width)
     sharp = stars.peak_share > _SHARP_SHARE
     shaped = Stars(*(column[~sharp] for column in stars))
@@ -88,7 +89,7 @@ def measure_frame(info: FrameInfo, prepared: Prepared) -> Measured:
         "cosmic_rays": float(sharp.sum()),
         "n_stars": float(max(len(found.table) - int(sharp.sum()), 0)),
         **shape_features(shaped),
-        "paired_share": paired_share(pattern, max(typical_width(found.table), _MIN_WIDTH_PX)),
+        "paired_share": paired_share(pattern, max(typical, _MIN_WIDTH_PX)),
         "streak_significance": streak.significance,
         "streak_angle_deg": streak.angle_deg,
         "streak_length_px": streak.length_px,

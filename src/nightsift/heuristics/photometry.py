@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nightsift.heuristics.matching import Points
+from nightsift.heuristics.matching import Points, frame_centre
 from nightsift.heuristics.measure import StarList
 from nightsift.heuristics.reference import NightField
 
@@ -187,7 +187,7 @@ def _missing(
 ) -> tuple[Floats, Floats, Floats]:
     """Expected stars, missing ones, and the largest share missing in one cell, per frame."""
     n, k = len(field.alignments), len(field.position)
-    centre = np.array([shape[1], shape[0]]) / 2 - 0.5
+    centre = frame_centre(shape)
     inside = np.zeros((n, k), dtype=bool)
     seen = np.zeros((n, k), dtype=bool)
     places: list[Points | None] = [None] * n

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from nightsift.heuristics.matching import frame_centre
 from nightsift.heuristics.measure import StarList
 from nightsift.heuristics.patterns import displaced_stars
 from nightsift.heuristics.reference import NightField
@@ -35,7 +36,7 @@ def measure_pointing(
         stars: one list per frame.
         shape: (H, W) of the frames, px.
     """
-    centre = _centre(shape)
+    centre = frame_centre(shape)
     shifts = np.full((len(table), 2), np.nan)
     rotation = np.full(len(table), np.nan)
     for i, alignment in enumerate(field.alignments):
@@ -57,10 +58,6 @@ def measure_pointing(
         "unrecognised": _unrecognised(table, field),
         "displaced_stars": _displaced(field, stars, shape),
     }
-
-
-def _centre(shape: tuple[int, int]) -> Floats:
-    return np.array([shape[1], shape[0]]) / 2 - 0.5
 
 
 def _jumps(hours: Floats, shifts: Floats, flipped: npt.NDArray[np.bool_]) -> Floats:
@@ -94,7 +91,7 @@ def _unrecognised(table: pd.DataFrame, field: NightField) -> Floats:
 def _displaced(field: NightField, stars: Sequence[StarList], shape: tuple[int, int]) -> Floats:
     """Stars in rows that are moved sideways; NaN where the field was not recognised."""
     out = np.full(len(stars), np.nan)
-    centre = _centre(shape)
+    centre = frame_centre(shape)
     known = [alignment.pairs[:, 1] for alignment in field.alignments if alignment is not None]
     seen = np.bincount(np.concatenate([*known, []]).astype(int), minlength=len(field.position))
     for i, alignment in enumerate(field.alignments):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from nightsift.heuristics.matching import Alignment, Points, match
+from nightsift.heuristics.matching import Alignment, Points, frame_centre, match
 from nightsift.heuristics.measure import StarList
 
 # Frames that a reference is tried on, and references tried.
@@ -51,7 +51,7 @@ def align_night(
         return NightField(np.empty((0, 2)), [None] * len(stars), -1)
     catalogue = _Catalogue(points[reference], stars[reference].flux)
     alignments: list[Alignment | None] = [None] * len(stars)
-    centre = np.array([shape[1], shape[0]]) / 2 - 0.5
+    centre = frame_centre(shape)
     order = sorted(range(len(stars)), key=lambda i: (abs(i - reference), i))
     last: dict[bool, Alignment | None] = {True: None, False: None}
     for i in order:

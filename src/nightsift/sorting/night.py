@@ -84,14 +84,7 @@ def sort_frames(
         NightsiftError: there is nothing to judge, or a label table is wrong.
     """
     load = functools.cache(load)
-    files = [path for folder in sources.seq_dirs for path in find_files(folder)]
-    old = {path for path in files if path.parent.name == REJECTED}
-    if old:
-        log.info("%d frames in folders called %s are passed over", len(old), REJECTED)
-    old |= sources.passed_over
-    if old.issuperset(files):
-        raise NightsiftError("no frames to judge")
-    files = [path for path in files if path not in old]
+    files, passed_over = _files_to_judge(sources)
     with bar("reading frames") as progress:
         fill_caches(
             files,
@@ -111,7 +104,7 @@ def sort_frames(
     left_out = _calibration_frames(measured)
     if len(left_out) == len(measured):
         raise NightsiftError(f"no frames of the sky among {len(files)} files")
-    sources = replace(sources, passed_over=frozenset(old), left_out=left_out)
+    sources = replace(sources, passed_over=passed_over, left_out=left_out)
     with bar("making tensors") as progress:
         catalogue = build_catalogue(sources, cache, progress=progress)
     features = compare_files(
@@ -130,6 +123,18 @@ def sort_frames(
     log.info("%s", catalogue.summary())
     table = add_verdicts(table, features, loaded.card)
     return Sorted(table, features, catalogue, measured, loaded.card)
+
+
+def _files_to_judge(sources: Sources) -> tuple[list[Path], frozenset[Path]]:
+    """The files of the folders, and those that are passed over."""
+    files = [path for folder in sources.seq_dirs for path in find_files(folder)]
+    old = {path for path in files if path.parent.name == REJECTED}
+    if old:
+        log.info("%d frames in folders called %s are passed over", len(old), REJECTED)
+    old |= sources.passed_over
+    if old.issuperset(files):
+        raise NightsiftError("no frames to judge")
+    return [path for path in files if path not in old], frozenset(old)
 
 
 def _calibration_frames(measured: dict[Path, Measured]) -> dict[Path, str]:
