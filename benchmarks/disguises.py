@@ -23,8 +23,8 @@ from astropy.io import fits
 from unseen import read
 
 from nightsift.fits.reader import is_fits_name, read_frame
-from nightsift.heuristics.reduction import pixel_noise
-from nightsift.heuristics.statistics import quick_median
+from nightsift.look.reduction import pixel_noise
+from nightsift.look.statistics import quick_median
 from nightsift.metrics.scores import binary_scores
 from nightsift.models.weights import load_weights
 from nightsift.training.evaluation import predict_catalogue

@@ -31,8 +31,8 @@ from torch import Tensor
 from nightsift.data.batches import FrameDataset, RunSampler, WindowDataset, frame_loader
 from nightsift.data.cache import TensorCache
 from nightsift.data.catalogue import Sources, build_catalogue
-from nightsift.data.transforms import Published
 from nightsift.data.windows import centred_windows
+from nightsift.look.transforms import Published
 from nightsift.models.card import ModelCard
 from nightsift.models.joint import JointFrameSeqModel
 from nightsift.training.evaluation import predict_catalogue

@@ -16,8 +16,8 @@ import matplotlib as mpl
 import numpy as np
 import sep
 
+from nightsift.fits.folders import find_files
 from nightsift.fits.labels import find_label_csvs, match_labels, read_label_csv
-from nightsift.fits.nights import find_files
 from nightsift.fits.reader import read_frame
 from nightsift.report.contact_sheet import thumbnail
 from nightsift.report.figures import STYLE, new_figure, save_figure

@@ -23,9 +23,9 @@ from nightsift.data.batches import frame_batch, label_tensor
 from nightsift.data.cache import TensorCache
 from nightsift.data.catalogue import Sources, build_catalogue
 from nightsift.data.inputs import attach_inputs
-from nightsift.data.transforms import build_transform
 from nightsift.data.windows import centred_windows
-from nightsift.heuristics.store import MEASURED
+from nightsift.look.store import MEASURED
+from nightsift.look.transforms import build_transform
 from nightsift.metrics.scores import binary_scores
 from nightsift.models.sequence import SEQUENCES
 from nightsift.models.weights import LoadedModel, load_weights

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nightsift.fits.nights import find_files
+from nightsift.fits.folders import find_files
 from review import write_night
 
 

@@ -25,10 +25,10 @@ import pandas as pd
 from nightsift.data.cache import TensorCache
 from nightsift.data.catalogue import Catalogue, Sources, build_catalogue
 from nightsift.data.inputs import attach_inputs
-from nightsift.data.transforms import build_transform
-from nightsift.heuristics.score import FLAG_SCORE, RobustScore
-from nightsift.heuristics.store import MEASURED
-from nightsift.heuristics.table import measure_night
+from nightsift.judge.score import FLAG_SCORE, RobustScore
+from nightsift.judge.table import measure_night
+from nightsift.look.store import MEASURED
+from nightsift.look.transforms import build_transform
 from nightsift.metrics.scores import binary_scores
 from nightsift.models.two_scale import BRANCHES, TwoScaleModel
 from nightsift.models.weights import LoadedModel, load_weights

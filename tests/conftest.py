@@ -8,8 +8,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from astropy.io import fits
+
+from scenes import Scene, judged
 
 SHARED = Path(__file__).parents[2] / "shared"
 MakeNight = Callable[..., Path]
@@ -86,3 +89,13 @@ def shared_nights() -> Path:
     if not (SHARED / "nights").is_dir():
         pytest.skip("no folder of real nights beside the checkout")
     return SHARED / "nights"
+
+
+@pytest.fixture(scope="session")
+def judge_night(tmp_path_factory) -> Callable[..., pd.DataFrame]:
+    """judge_night(scenes, seed=0): candidates in time order."""
+
+    def judge(scenes: list[Scene], *, seed: int = 0) -> pd.DataFrame:
+        return judged(tmp_path_factory.mktemp("night"), scenes, seed=seed)
+
+    return judge

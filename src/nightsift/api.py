@@ -41,8 +41,8 @@ def judge(
     """
     from nightsift.data.cache import TensorCache
     from nightsift.data.catalogue import Sources
-    from nightsift.data.transforms import build_transform
-    from nightsift.heuristics.store import MEASURED
+    from nightsift.look.store import MEASURED
+    from nightsift.look.transforms import build_transform
     from nightsift.models.weights import load_weights
     from nightsift.sorting.night import sort_frames
 

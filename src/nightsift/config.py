@@ -24,14 +24,14 @@ def conf_dir() -> Path:
 
 @dataclass
 class TransformSchema:
-    """`nightsift.data.transforms.Published`."""
+    """`nightsift.look.transforms.Published`."""
 
     _target_: str = MISSING
 
 
 @dataclass
 class RobustSchema(TransformSchema):
-    """`nightsift.data.transforms.Robust`."""
+    """`nightsift.look.transforms.Robust`."""
 
     mesh: int = MISSING
     softening: float = MISSING
@@ -40,7 +40,7 @@ class RobustSchema(TransformSchema):
 
 @dataclass
 class TwoScaleSchema(TransformSchema):
-    """`nightsift.data.two_scale.TwoScale`."""
+    """`nightsift.look.two_scale.TwoScale`."""
 
     softening: float = MISSING
     clip: float = MISSING
@@ -301,7 +301,7 @@ class EvaluateConfig:
 
 @dataclass
 class RobustScoreSchema:
-    """`nightsift.heuristics.score.RobustScore`."""
+    """`nightsift.judge.score.RobustScore`."""
 
     _target_: str = MISSING
     weights: dict[str, float] = MISSING
@@ -310,7 +310,7 @@ class RobustScoreSchema:
 
 @dataclass
 class PublishedScoreSchema:
-    """`nightsift.heuristics.published.PublishedScore`."""
+    """`nightsift.judge.published.PublishedScore`."""
 
     _target_: str = MISSING
     weights: dict[str, float] = MISSING

@@ -12,7 +12,7 @@ from nightsift.data.batches import (
 )
 from nightsift.data.cache import TensorCache
 from nightsift.data.catalogue import Record
-from nightsift.data.transforms import Robust
+from nightsift.look.transforms import Robust
 
 
 @pytest.fixture

@@ -10,9 +10,9 @@ import pytest
 
 from nightsift.data import cache as cache_module
 from nightsift.data.cache import TensorCache
-from nightsift.data.transforms import Published, Robust
 from nightsift.errors import NightsiftError
 from nightsift.fits.reader import read_frame
+from nightsift.look.transforms import Published, Robust
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ import pytest
 
 from nightsift.data.cache import TensorCache
 from nightsift.data.catalogue import Catalogue, Sources, build_catalogue
-from nightsift.data.transforms import Robust
 from nightsift.errors import NightsiftError
+from nightsift.look.transforms import Robust
 
 
 def build(tmp_path: Path, **sources: object) -> Catalogue:

@@ -9,11 +9,11 @@ import pytest
 
 from nightsift.data.cache import TensorCache
 from nightsift.data.joint_reading import fill_caches
-from nightsift.data.transforms import build_transform
-from nightsift.data.two_scale import TwoScale
-from nightsift.fits.nights import find_files
-from nightsift.heuristics import measure as measuring
-from nightsift.heuristics.table import measure_files
+from nightsift.fits.folders import find_files
+from nightsift.judge.table import measure_files
+from nightsift.look import measure as measuring
+from nightsift.look.transforms import build_transform
+from nightsift.look.two_scale import TwoScale
 
 
 @pytest.mark.parametrize("processes", [False, True])

@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from nightsift.errors import NightsiftError
+from nightsift.fits.folders import find_files
 from nightsift.fits.labels import (
     find_label_csvs,
     label_from_name,
@@ -11,7 +12,6 @@ from nightsift.fits.labels import (
     parse_label,
     read_label_csv,
 )
-from nightsift.fits.nights import find_files
 
 
 def table(path, text):

@@ -5,7 +5,7 @@ from pathlib import Path
 import matplotlib.image as mpimg
 import numpy as np
 
-from nightsift.fits.nights import natural_key
+from nightsift.fits.folders import natural_key
 from nightsift.report import contact_sheet
 from nightsift.report.contact_sheet import (
     BAD,

@@ -16,8 +16,8 @@ from astropy.io import fits
 from astropy.time import Time
 
 from nightsift.errors import NightsiftError
-from nightsift.fits.nights import group_nights
 from nightsift.fits.reader import read_frame
+from nightsift.night.grouping import group_nights
 from nightsift.simulate import campaign as campaign_module
 from nightsift.simulate.campaign import CampaignSpec, make_campaign
 from nightsift.simulate.defects.catalogue import DEFECTS

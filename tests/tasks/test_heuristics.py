@@ -74,7 +74,7 @@ def test_the_prior_folder_has_copies_where_links_fail(run_task, night, monkeypat
 
 def test_the_second_run_measures_nothing_again(run_task, night, monkeypatch):
     assert run_task("heuristics", str(night), "workers=1").status == 0
-    from nightsift.heuristics import measure
+    from nightsift.look import measure
 
     def never(_: object) -> None:
         raise AssertionError("measured again")

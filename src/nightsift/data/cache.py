@@ -23,11 +23,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nightsift.data.transforms import Transform
 from nightsift.errors import NightsiftError
 from nightsift.files import replacing
 from nightsift.fits.header import FrameInfo
 from nightsift.fits.reader import UnreadableFrame, read_frame
+from nightsift.look.transforms import Transform
 
 log = logging.getLogger(__name__)
 

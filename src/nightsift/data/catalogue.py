@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from nightsift.data.cache import TensorCache, TensorRef
 from nightsift.errors import NightsiftError
+from nightsift.fits.folders import find_files
 from nightsift.fits.header import FrameInfo
 from nightsift.fits.labels import (
     LabelMatch,
@@ -21,7 +22,7 @@ from nightsift.fits.labels import (
     match_labels,
     read_label_csv,
 )
-from nightsift.fits.nights import Night, find_files, group_nights
+from nightsift.night.grouping import Night, group_nights
 
 log = logging.getLogger(__name__)
 

@@ -26,10 +26,10 @@ from nightsift.data.cache import TensorCache
 from nightsift.data.catalogue import Catalogue, NightData, Record, Sources, build_catalogue
 from nightsift.data.inputs import attach_inputs
 from nightsift.data.split import SplitSpec, assign_splits
-from nightsift.data.transforms import Transform
 from nightsift.data.windows import centred_windows, check_window
 from nightsift.errors import NightsiftError
-from nightsift.heuristics.store import MEASURED
+from nightsift.look.store import MEASURED
+from nightsift.look.transforms import Transform
 
 
 class ClassCounts(NamedTuple):

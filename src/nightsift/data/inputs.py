@@ -13,17 +13,17 @@ import numpy.typing as npt
 import pandas as pd
 
 from nightsift.data.catalogue import Catalogue, NightData, Record
-from nightsift.fits.nights import Night
-from nightsift.heuristics.measure import Measured
-from nightsift.heuristics.parallel import make_pool
-from nightsift.heuristics.relative import (
+from nightsift.data.relative import (
     INPUT_NAMES,
     loose_inputs,
     night_inputs,
     relative_inputs,
 )
-from nightsift.heuristics.rules import REASONS
-from nightsift.heuristics.table import measure_files
+from nightsift.judge.rules import REASONS
+from nightsift.judge.table import measure_files
+from nightsift.look.measure import Measured
+from nightsift.look.parallel import make_pool
+from nightsift.night.grouping import Night
 
 Floats = npt.NDArray[np.float32]
 CAUSES = tuple(reason for reason in REASONS if reason != "unreadable")
@@ -43,7 +43,7 @@ def attach_inputs(
 
     Args:
         catalogue: its records are changed in place.
-        store: folder of measurements, as for `nightsift.heuristics.table.measure_night`.
+        store: folder of measurements, as for `nightsift.judge.table.measure_night`.
         workers: processes; 0 means one per core.
         progress: called with (files measured, all files).
     """

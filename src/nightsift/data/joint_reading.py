@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from nightsift.data.cache import SEGMENT_ROWS, Entry, TensorCache
-from nightsift.data.two_scale import TwoScale
 from nightsift.fits.reader import UnreadableFrame, read_frame
-from nightsift.heuristics.measure import NO_STARS, Measured, measure_frame
-from nightsift.heuristics.parallel import make_pool
-from nightsift.heuristics.prepare import prepare
-from nightsift.heuristics.store import MeasuredStore
-from nightsift.heuristics.table import in_parallel
+from nightsift.judge.table import in_parallel
+from nightsift.look.measure import NO_STARS, Measured, measure_frame
+from nightsift.look.parallel import make_pool
+from nightsift.look.prepare import prepare
+from nightsift.look.store import MeasuredStore
+from nightsift.look.two_scale import TwoScale
 
 # Files waiting or read per worker: 8 MB, and enough to do while the caller is busy.
 _AHEAD = 32

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from nightsift.errors import NightsiftError
+from nightsift.fits.folders import natural_key, walk_files
 from nightsift.fits.names import FileIndex
-from nightsift.fits.nights import natural_key, walk_files
 
 if TYPE_CHECKING:
     import pandas as pd

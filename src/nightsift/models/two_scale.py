@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from nightsift.models.sequence import SEQUENCES
 
-# Planes of the whole field before the mosaic of cut-outs (`nightsift.data.two_scale`).
+# Planes of the whole field before the mosaic of cut-outs (`nightsift.look.two_scale`).
 FIELD_PLANES = 3
 CUTOUTS = 4
 # The last inputs are gaps in time: of the place in the night, for the sequence head alone.
@@ -181,7 +181,7 @@ class TwoScaleModel(nn.Module):
         """Embed frames.
 
         Args:
-            frames: (B, 4, S, S) of `nightsift.data.two_scale.TwoScale`.
+            frames: (B, 4, S, S) of `nightsift.look.two_scale.TwoScale`.
             inputs: (B, features + 2), NaN where missing; the last two are gaps in time.
 
         Returns:

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from astropy.visualization import AsinhStretch, ZScaleInterval
 
+from nightsift.fits.folders import find_files
 from nightsift.fits.labels import find_label_csvs, match_labels, read_label_csv
-from nightsift.fits.nights import find_files
 from nightsift.fits.reader import UnreadableFrame, read_frame
 from nightsift.report.figures import BAD, GOOD, MARGINAL, STYLE, new_figure, save_figure
 

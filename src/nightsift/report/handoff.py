@@ -10,7 +10,7 @@ import pandas as pd
 
 from nightsift.errors import NightsiftError
 from nightsift.files import link_or_copy, replacing
-from nightsift.fits.nights import natural_key
+from nightsift.fits.folders import natural_key
 from nightsift.report.sessions import joined, nina_table, pixinsight_table
 
 # What Siril's `link light` names its sequence.

@@ -12,7 +12,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from nightsift.errors import NightsiftError
-from nightsift.lightcurve import LightCurve, measure_lightcurve
+from nightsift.photometry.lightcurve import LightCurve, measure_lightcurve
 from nightsift.report.figures import BAD, GOOD, REJECTED, STYLE, new_figure
 from nightsift.sorting.night import Sorted
 

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from nightsift.data.cache import TensorCache
 from nightsift.files import replacing
-from nightsift.lightcurve import LightCurve
+from nightsift.photometry.lightcurve import LightCurve
 from nightsift.report.features import features_figure
 from nightsift.report.figures import save_figure
 from nightsift.report.handoff import write_lists

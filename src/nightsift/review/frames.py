@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from nightsift.errors import NightsiftError
+from nightsift.fits.folders import find_files
 from nightsift.fits.header import FrameInfo
 from nightsift.fits.labels import FILE_COLUMNS, decode_table, find_column, find_delimiter
 from nightsift.fits.names import FileIndex
-from nightsift.fits.nights import find_files, group_nights
 from nightsift.fits.reader import FITS_SUFFIXES, UnreadableFrame, read_info
+from nightsift.night.grouping import group_nights
 
 # Column of a table of scores, ours first, then the published one.
 _SCORE = ("prob_bad", "candidate_score")

@@ -15,10 +15,11 @@ from astropy.io import fits
 
 from nightsift.errors import NightsiftError
 from nightsift.files import making_folder
+from nightsift.fits.folders import find_files
 from nightsift.fits.header import FrameInfo
 from nightsift.fits.labels import find_label_csvs, match_labels, read_label_csv
-from nightsift.fits.nights import Night, find_files, group_nights
 from nightsift.fits.reader import PACKED_SUFFIXES, UnreadableFrame, read_frame
+from nightsift.night.grouping import Night, group_nights
 from nightsift.simulate.defects.catalogue import Occurrence, apply
 from nightsift.simulate.inject import inject, take_apart
 from nightsift.simulate.spells import DefectSpec, plan_defects

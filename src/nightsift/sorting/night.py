@@ -20,10 +20,10 @@ from nightsift.data.joint_reading import fill_caches
 from nightsift.data.windows import check_window
 from nightsift.errors import NightsiftError
 from nightsift.fits.calibration import calibration_kind
+from nightsift.fits.folders import find_files
 from nightsift.fits.header import FrameInfo
-from nightsift.fits.nights import find_files
-from nightsift.heuristics.measure import Measured
-from nightsift.heuristics.table import compare_files, measure_files
+from nightsift.judge.table import compare_files, measure_files
+from nightsift.look.measure import Measured
 from nightsift.models.card import ModelCard
 from nightsift.sorting.moving import REJECTED
 from nightsift.sorting.verdicts import add_verdicts

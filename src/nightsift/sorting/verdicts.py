@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from nightsift.heuristics.rules import RULES
-from nightsift.heuristics.score import RobustScore, explain, severity
+from nightsift.judge.rules import RULES
+from nightsift.judge.score import RobustScore, explain, severity
 from nightsift.models.card import ModelCard
 
 VERDICTS = ("good", "review", "bad")
@@ -24,7 +24,7 @@ def add_verdicts(table: pd.DataFrame, features: pd.DataFrame, card: ModelCard) -
 
     Args:
         table: predictions of every file.
-        features: of the same files, from `nightsift.heuristics.table.measure_night`.
+        features: of the same files, from `nightsift.judge.table.measure_night`.
         card: of the weights.
     """
     by_file = features.set_index("file").reindex(table["file"])

@@ -15,7 +15,7 @@ import pandas as pd
 
 from nightsift.errors import NightsiftError
 from nightsift.files import replacing
-from nightsift.fits.nights import walk_files
+from nightsift.fits.folders import walk_files
 from nightsift.fits.reader import is_fits_name
 
 log = logging.getLogger(__name__)

@@ -22,9 +22,9 @@ def run(cfg: DictConfig) -> pd.DataFrame:
     """Measure and rank every file below `folder`; returns and writes the candidates."""
     from hydra.utils import instantiate
 
-    from nightsift.fits.nights import find_files
-    from nightsift.heuristics.score import judge_features
-    from nightsift.heuristics.store import MEASURED
+    from nightsift.fits.folders import find_files
+    from nightsift.judge.score import judge_features
+    from nightsift.look.store import MEASURED
     from nightsift.report.candidates import print_candidates, write_candidates
     from nightsift.report.prior import make_prior_folder
 

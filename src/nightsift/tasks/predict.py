@@ -88,7 +88,7 @@ def sort_all(
     cfg: DictConfig, sources: Sources, cache: TensorCache, load: Callable[[], LoadedModel]
 ) -> Sorted:
     """Verdicts of everything in `sources`, under progress bars."""
-    from nightsift.heuristics.store import MEASURED
+    from nightsift.look.store import MEASURED
     from nightsift.sorting.night import sort_frames
 
     return sort_frames(

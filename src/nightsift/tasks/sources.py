@@ -105,7 +105,7 @@ def make_sources(cfg: DictConfig, card: ModelCard) -> tuple[Sources, TensorCache
     """Where the frames that `data` names are, and the cache of their tensors for `card`."""
     from nightsift.data.cache import TensorCache
     from nightsift.data.catalogue import Sources
-    from nightsift.data.transforms import build_transform
+    from nightsift.look.transforms import build_transform
 
     data = cfg.data
     cache = TensorCache(
@@ -130,7 +130,7 @@ def read_catalogue(cfg: DictConfig, loaded: LoadedModel) -> tuple[Catalogue, Ten
     from nightsift.data.catalogue import build_catalogue
     from nightsift.data.inputs import attach_inputs
     from nightsift.data.windows import check_window
-    from nightsift.heuristics.store import MEASURED
+    from nightsift.look.store import MEASURED
 
     check_window(loaded.card.window)
     sources, cache = make_sources(cfg, loaded.card)

@@ -91,7 +91,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
 def make_card(cfg: DictConfig, datamodule: NightsDataModule) -> ModelCard:
     """What the weights will say about themselves."""
     from nightsift.data.inputs import CAUSES
-    from nightsift.heuristics.relative import GAPS, INPUT_NAMES
+    from nightsift.data.relative import GAPS, INPUT_NAMES
     from nightsift.models.card import ModelCard
     from nightsift.training.versions import versions
 

@@ -1,0 +1,1 @@
+"""Rules and the published formula: nights to scores and reasons, without a network."""

@@ -1,0 +1,1 @@
+"""One look at a file: everything that is ever wanted of it, made once and kept."""

@@ -1,0 +1,1 @@
+"""What rejection buys: the light curve of a star."""
