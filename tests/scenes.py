@@ -13,8 +13,8 @@ from astropy.io import fits
 
 from nightsift.fits.header import FrameInfo
 from nightsift.fits.reader import Frame
-from nightsift.judge.score import judge_features
-from nightsift.judge.table import measure_night
+from nightsift.heuristics.score import judge_features
+from nightsift.heuristics.table import measure_night
 from nightsift.look.measure import Measured, measure_frame
 from nightsift.look.prepare import prepare
 

@@ -301,7 +301,7 @@ class EvaluateConfig:
 
 @dataclass
 class RobustScoreSchema:
-    """`nightsift.judge.score.RobustScore`."""
+    """`nightsift.heuristics.score.RobustScore`."""
 
     _target_: str = MISSING
     weights: dict[str, float] = MISSING
@@ -310,7 +310,7 @@ class RobustScoreSchema:
 
 @dataclass
 class PublishedScoreSchema:
-    """`nightsift.judge.published.PublishedScore`."""
+    """`nightsift.heuristics.published.PublishedScore`."""
 
     _target_: str = MISSING
     weights: dict[str, float] = MISSING

@@ -38,6 +38,7 @@ class ModelCard:
     architecture: str = "JointFrameSeqModel"
     model_args: dict[str, Any] = dataclasses.field(default_factory=dict)
     transform: dict[str, Any] = dataclasses.field(default_factory=lambda: {"name": "published"})
+    inputs: dict[str, Any] = dataclasses.field(default_factory=dict)
     img_size: int = 128
     window: int = 9
     fusion: dict[str, Any] = dataclasses.field(

@@ -60,6 +60,11 @@ def build_model(card: ModelCard) -> Model:
         raise NightsiftError(f"the card's model_args do not fit: {error}") from error
 
 
+def architecture_uses_inputs(card: ModelCard) -> bool:
+    """Whether the architecture that `card` names looks at measured numbers."""
+    return ARCHITECTURES[card.architecture].uses_inputs
+
+
 def save_weights(path: Path, model: torch.nn.Module, card: ModelCard) -> list[Path]:
     """Write `<stem>.pt`, `<stem>.safetensors` and `<stem>.json`, each atomically.
 
@@ -145,10 +150,7 @@ def _split_checkpoint(checkpoint: Any, path: Path) -> tuple[dict[str, Tensor], M
     if card is None:
         raise NightsiftError(f"{path} is a checkpoint of another model: it holds no model card")
     state = checkpoint["state_dict"]
-    threshold = float(state.get("threshold", torch.tensor(float("nan"))))
-    if threshold == threshold:  # NaN until the first validation has ended
-        card = {**card, "threshold": threshold}
-        card.update(checkpoint.get(CALIBRATION_KEY, {}))
+    card = {**card, **checkpoint.get(CALIBRATION_KEY, {})}
     bare = {
         key.removeprefix(MODEL_PREFIX): value
         for key, value in state.items()

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from nightsift.errors import NightsiftError
 from nightsift.files import replacing
-from nightsift.judge.score import FLAG_SCORE
+from nightsift.heuristics.score import FLAG_SCORE
 from nightsift.report.contact_sheet import Tile, draw_sheet
 from nightsift.report.features import features_figure
 from nightsift.report.figures import BAD, GOOD, save_figure

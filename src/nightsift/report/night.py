@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from rich.table import Table
 
-from nightsift.data.cache import TensorCache
 from nightsift.files import replacing
 from nightsift.photometry.lightcurve import LightCurve
 from nightsift.report.features import features_figure
@@ -21,7 +20,7 @@ from nightsift.report.handoff import write_lists
 from nightsift.report.lightcurves import lightcurve_figure, lightcurve_table
 from nightsift.report.page import Grey, star_cutouts, write_page
 from nightsift.report.run import MAX_NIGHT_FIGURES, write_predictions
-from nightsift.sorting.night import Sorted
+from nightsift.sorting.night import Verdicts
 from nightsift.sorting.verdicts import VERDICTS, spells
 
 PAGE = "report.html"
@@ -32,8 +31,7 @@ _NIGHTS, _SPELLS = 24, 5
 def write_night(
     run_dir: Path,
     title: str,
-    night: Sorted,
-    cache: TensorCache,
+    night: Verdicts,
     *,
     out_csv: Path | None = None,
     curves: Sequence[tuple[str, LightCurve]] = (),
@@ -44,7 +42,6 @@ def write_night(
         run_dir: made when needed.
         title: of the page.
         night: the verdicts.
-        cache: tensors of its frames, for pictures of stars.
         out_csv: where the predictions go instead of `run_dir`.
         curves: night and light curve.
 
@@ -67,11 +64,11 @@ def write_night(
         save_figure(lightcurve_figure(name, curve), pictures[-1][1])
         with replacing(run_dir / f"lightcurve_{_file_name(name)}.csv") as temporary:
             lightcurve_table(curve).to_csv(temporary, index=False, float_format="%.6f")
-        facts.append(f"{name}: {curve.told()}")
-    refs = {str(r.path): r.ref for r in night.catalogue.records if r.ref is not None}
+        facts.append(f"{name}: {curve.summary()}")
+    looks = {str(look.path): look for own in night.nights.nights for look in own.looks}
 
     def cutouts(file: str) -> Grey | None:
-        return star_cutouts(cache.read(refs[file])) if file in refs else None
+        return star_cutouts(looks[file]) if file in looks else None
 
     counts = {verdict: int((table["verdict"] == verdict).sum()) for verdict in ("bad", "review")}
     about = (
@@ -86,7 +83,7 @@ def _file_name(night: str) -> str:
     return re.sub(r"[^\w.-]+", "_", night)
 
 
-def timeline_figures(night: Sorted) -> list[tuple[str, Figure]]:
+def timeline_figures(night: Verdicts) -> list[tuple[str, Figure]]:
     """Name and figure of each night of three frames or more, those with most bad frames first."""
     judged = night.table[night.table["verdict"] != ""]
     known = night.features.set_index("file")
