@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import uniform_filter
 
-from nightsift.look.reduction import block_mean
+from nightsift.look.blocks import block_mean
 from nightsift.look.stars import Detections
 from nightsift.look.statistics import quick_median, quick_sigma
 
