@@ -28,6 +28,7 @@ from nightsift.judge.table import (
     unreadable_rows,
 )
 from nightsift.look.measure import NO_STARS, Measured
+from nightsift.look.statistics import robust_sigma
 
 Pixels = npt.NDArray[Any]
 
@@ -98,7 +99,7 @@ class PublishedScore:
             for i, name in enumerate(SCORED):
                 values = features.loc[own, name].to_numpy(dtype=float)
                 middle = np.median(values)
-                sigma = 1.4826 * np.median(np.abs(values - middle)) + 1e-6
+                sigma = robust_sigma(values, middle) + 1e-6
                 parts[own, i] = self.weights[name] * np.abs(values - middle) / sigma
         total = np.nan_to_num(parts).sum(axis=1) / max(sum(self.weights.values()), 1e-9)
         unreadable = (features["error"] != "").to_numpy()

@@ -17,7 +17,7 @@ from nightsift.look.readout import acf_width_px, measure_readout
 from nightsift.look.reduction import Pixels, Reduced
 from nightsift.look.shapes import Stars, measure_stars
 from nightsift.look.stars import Detections, detect, typical_width
-from nightsift.look.statistics import quick_median
+from nightsift.look.statistics import quick_median, robust_sigma
 from nightsift.look.streaks import find_streak
 
 GRID_COLUMNS = tuple(f"sky_r{row}c{col}" for row in range(GRID_ROWS) for col in range(GRID_COLS))
@@ -133,7 +133,7 @@ def shape_features(stars: Stars) -> dict[str, float]:
         "trail": trail,
         "pa_deg": float(np.degrees(np.arctan2(e2, e1)) / 2),
         "pa_coherence": min(trail / max(typical, 1e-6), 1.0),
-        "fwhm_scatter": 1.4826 * float(np.median(np.abs(kept.fwhm - fwhm))) / fwhm,
+        "fwhm_scatter": robust_sigma(kept.fwhm, fwhm) / fwhm,
         "concentration": float(np.median(kept.concentration)),
         "dip": float(np.median(kept.dip)),
     }
