@@ -67,7 +67,7 @@ def write_night(
         save_figure(lightcurve_figure(name, curve), pictures[-1][1])
         with replacing(run_dir / f"lightcurve_{_file_name(name)}.csv") as temporary:
             lightcurve_table(curve).to_csv(temporary, index=False, float_format="%.6f")
-        facts.append(f"{name}: {curve.told()}")
+        facts.append(f"{name}: {curve.summary()}")
     refs = {str(r.path): r.ref for r in night.catalogue.records if r.ref is not None}
 
     def cutouts(file: str) -> Grey | None:

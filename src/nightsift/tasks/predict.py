@@ -63,7 +63,7 @@ def run(cfg: DictConfig) -> pd.DataFrame | None:
     )
     print_sorted(night.table)
     for name, curve in curves:
-        print(f"{name}: {curve.told()}")
+        print(f"{name}: {curve.summary()}")
     if cfg.write_header:
         write_headers(cfg, night.table)
     act(cfg, night.table)
