@@ -128,7 +128,7 @@ def test_too_few_frames_are_refused(night, number, kept, message):
 def test_a_night_that_cannot_be_read_is_refused(tmp_path):
     files = [tmp_path / f"{i}.fits" for i in range(9)]
     measured = [measure_file(path) for path in files]
-    with pytest.raises(NightsiftError, match="without a frame that can be read"):
+    with pytest.raises(NightsiftError, match="no frame of the night could be read"):
         measure_lightcurve(files, measured, np.ones(9, dtype=bool))
 
 

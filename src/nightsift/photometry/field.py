@@ -60,7 +60,7 @@ def recognise_field(measured: Sequence[Measured], kept: Bools) -> Field:
     """
     info = next((item.info for item in measured if item.info is not None), None)
     if info is None:
-        raise NightsiftError("no light curve without a frame that can be read")
+        raise NightsiftError("no frame of the night could be read")
     _check_count("kept frames", int(kept.sum()), FEWEST_KEPT)
     shape = (info.height, info.width)
     field = align_night([item.stars for item in measured], shape, _fitness(measured, kept))
