@@ -294,7 +294,8 @@ class NightsDataModule(pl.LightningDataModule):
         return {"seed": 2 * self.seed + purpose, "rank": rank, "world_size": world}
 
     def _train_loader(self, dataset: Dataset[Any], sampler: BatchSampler[Any]) -> DataLoader[Any]:
-        fixed = self.trainer is not None and self.trainer.overfit_batches > 0
+        # Lightning sets it outside of its constructor, where mypy does not look.
+        fixed = getattr(self.trainer, "overfit_batches", 0) > 0
         return DataLoader(
             dataset, sampler=FixedBatches(sampler) if fixed else sampler, batch_size=None
         )

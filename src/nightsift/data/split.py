@@ -90,7 +90,7 @@ class SplitSpec:
             raise ValueError(f"data.split.by must be night or telescope, got {self.by!r}")
         if self.fold >= 0 and (self.leave_out or self.test_nights):
             raise ValueError(
-                "data.split: fold, leave_out and test_nights each name the test: give one"
+                "data.split: fold, leave_out and test_nights all name the test"
             )
 
 

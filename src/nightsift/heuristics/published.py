@@ -76,7 +76,7 @@ class PublishedScore:
             for i, name in enumerate(SCORED):
                 values = features.loc[own, name].to_numpy(dtype=float)
                 middle = np.median(values)
-                sigma = 1.4826 * np.median(np.abs(values - middle)) + 1e-6
+                sigma = robust_sigma(values, middle) + 1e-6
                 parts[own, i] = self.weights[name] * np.abs(values - middle) / sigma
         total = np.nan_to_num(parts).sum(axis=1) / max(sum(self.weights.values()), 1e-9)
         unreadable = (features["error"] != "").to_numpy()

@@ -39,13 +39,12 @@ def measure_lightcurves(
     verdict = dict(zip(night.table["file"], night.table["verdict"], strict=True))
     found: list[tuple[str, LightCurve]] = []
     for own in night.nights.nights:
-        files = own.files
         times = [look.info.time if look.info else None for look in own.looks]
         inside = [bool(t and first and last and first <= t <= last) for t in times]
         try:
             curve = measure_lightcurve(
-                own,
-                np.array([verdict[str(path)] != "bad" for path in files]),
+                own.looks,
+                np.array([verdict[str(path)] != "bad" for path in own.files]),
                 target=place,
                 inside=np.array(inside),
             )

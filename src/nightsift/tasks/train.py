@@ -56,7 +56,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     datamodule.setup("fit")
     log.info("%s", datamodule.nights.summary())
     module = make_module(cfg)
-    callbacks = [make_calibration(cfg.calibration)]
+    callbacks: list[pl.Callback] = [make_calibration(cfg.calibration)]
     callbacks += [instantiate(callback) for callback in cfg.callbacks.values() if callback]
     callbacks += [WeightsExport(cfg.export.path, onnx=cfg.export.onnx)]
     loggers = [instantiate(logger) for logger in cfg.logger.values() if logger]

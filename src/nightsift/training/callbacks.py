@@ -171,7 +171,7 @@ class WeightsExport(pl.Callback):
         Raises:
             OSError: the files cannot be written or do not read back as they were.
         """
-        if not trainer.is_global_zero or trainer.fast_dev_run:
+        if not trainer.is_global_zero or getattr(trainer, "fast_dev_run", False):
             return
         best = getattr(trainer.checkpoint_callback, "best_model_path", "")
         if best:

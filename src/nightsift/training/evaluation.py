@@ -19,7 +19,7 @@ from nightsift.models.card import ModelCard
 from nightsift.models.fusion import HEADS, fuse
 from nightsift.models.scoring import HeadProbabilities, score_sequence
 from nightsift.models.weights import LoadedModel
-from nightsift.night.night import NightSet
+from nightsift.night.night import UNLABELLED, NightSet
 from nightsift.training.card import input_spec
 
 COLUMNS = (
@@ -63,16 +63,16 @@ def score_nights(
     done = 0
     for number, night in enumerate(nights.nights):
         member = make_member(number, night, compute_inputs(inputs, [night])[0])
-        scores = _score(
-            loaded, night_batch(member, np.arange(len(night)), window=card.window), batch
-        )
+        whole = night_batch(member, np.arange(len(night)), window=card.window)
+        scores = _score(loaded, whole, batch)
         fused = fuse(scores.prob_frame, scores.prob_seq, **card.fusion)
-        part = pd.DataFrame([dict(label.extras) for label in night.labels], index=range(len(night)))
+        extras = [dict(label.extras) for label in night.labels]
+        part = pd.DataFrame(extras, index=range(len(night)))
         parts.append(
             part.assign(
                 file=[str(path) for path in night.files],
                 prob_bad=fused,
-                label=[label.value for label in night.labels],
+                label=night.label_values,
                 prob_frame=scores.prob_frame,
                 prob_seq=scores.prob_seq,
                 night=night.name,
@@ -96,7 +96,7 @@ def _aside_rows(nights: NightSet) -> pd.DataFrame:
         {
             **item.label.extras,
             "file": str(item.path),
-            "label": item.label.value,
+            "label": UNLABELLED if item.label.value is None else item.label.value,
             "night": item.path.parent.name,
             "time": "",
             "split": "",
@@ -136,7 +136,8 @@ def apply_threshold(table: pd.DataFrame, threshold: float) -> pd.DataFrame:
     table = table.copy()
     pred = pd.Series(is_bad(table["prob_bad"].to_numpy(), threshold), index=table.index)
     table["pred"] = pred.astype("Int64").where(table["prob_bad"].notna())
-    table["label"] = table["label"].astype("Float64").astype("Int64")
+    label = table["label"].astype("Float64")
+    table["label"] = label.where(label >= 0).astype("Int64")
     return table
 
 

@@ -58,9 +58,9 @@ class JointModule(pl.LightningModule):
     Its hyper-parameters are primitives, so that `JointModule.load_from_checkpoint(path)` needs
     nothing else. Validation and test items are whole nights
     (`nightsift.data.batches.NightBatch`); batches of own loaders may also be pairs of frames
-    (B, C, S, S) and labels (B,). Logged are `train/loss`, its parts, `val/loss`, `val/<head>_ap` for
-    the heads frame, seq and fused, `val/selection` (higher is better), and the same under `test/`
-    with F1 and recall at the threshold.
+    (B, C, S, S) and labels (B,). Logged are `train/loss`, its parts, `val/loss`, `val/<head>_ap`
+    for the heads frame, seq and fused, `val/selection` (higher is better), and under `test/` the
+    same with F1 and recall at the threshold.
 
     Args:
         model: name of an architecture (`nightsift.models.weights.ARCHITECTURES`), or a module

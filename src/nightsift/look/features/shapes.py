@@ -7,6 +7,7 @@ import numpy as np
 from nightsift.look.features import FEATURES, Feature
 from nightsift.look.scene import Scene
 from nightsift.look.shapes import Stars
+from nightsift.look.statistics import robust_sigma
 
 # Stars fainter than this have no shape worth a median.
 _SHAPE_SNR = 15.0
@@ -61,7 +62,7 @@ def shape_features(stars: Stars) -> dict[str, float]:
         "trail": trail,
         "pa_deg": float(np.degrees(np.arctan2(e2, e1)) / 2),
         "pa_coherence": min(trail / max(typical, 1e-6), 1.0),
-        "fwhm_scatter": 1.4826 * float(np.median(np.abs(kept.fwhm - fwhm))) / fwhm,
+        "fwhm_scatter": robust_sigma(kept.fwhm, fwhm) / fwhm,
         "concentration": float(np.median(kept.concentration)),
         "dip": float(np.median(kept.dip)),
     }

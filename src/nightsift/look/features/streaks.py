@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import uniform_filter
 
+from nightsift.look.blocks import block_mean
 from nightsift.look.features import FEATURES, Feature
-from nightsift.look.reduction import block_mean
 from nightsift.look.scene import Scene
 from nightsift.look.stars import Detections
 from nightsift.look.statistics import quick_median, quick_sigma
@@ -128,7 +128,7 @@ def _significance(sums: Floats, total: Floats) -> Floats:
     ratio = np.where(usable, sums / np.sqrt(np.maximum(total, 1)), np.float32(0))
     seen = ratio[::4][usable[::4]]
     # Sky that is not quite flat makes sums scatter more than noise does.
-    scatter = 1.4826 * float(quick_median(np.abs(seen))) if seen.size else 1.0
+    scatter = quick_sigma(seen, 0.0) if seen.size else 1.0
     ratio /= np.float32(max(scatter, 1.0))
     ratio[:_NEAR_AXIS_SLOPE] *= np.float32(0.5)
     return ratio
@@ -141,7 +141,7 @@ def _piece_significance(sums: Floats, total: Floats) -> float:
     if not usable.any():
         return 0.0
     ratio = sums[usable] / np.sqrt(total[usable])
-    scatter = 1.4826 * float(quick_median(np.abs(ratio[::4])))
+    scatter = quick_sigma(ratio[::4], 0.0)
     return float(ratio.max()) / max(scatter, 1.0)
 
 
