@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import re
 import textwrap
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nightsift.errors import NightsiftError
-from nightsift.files import replacing
+from nightsift.files import file_name, replacing
 from nightsift.judge.score import FLAG_SCORE
 from nightsift.report.contact_sheet import Tile, draw_sheet
 from nightsift.report.features import features_figure
@@ -70,7 +69,7 @@ def write_candidates(
     readable = candidates[candidates["error"] == ""]
     nights = readable.groupby("night")["flag_any"].sum().sort_values(ascending=False, kind="stable")
     for night in nights.index[:MAX_NIGHTS]:
-        name = re.sub(r"[^\w.-]+", "_", str(night))
+        name = file_name(str(night))
         part = readable[readable["night"] == night].sort_values("index")
         flagged = part["flag_any"].to_numpy(dtype=bool)
         title = f"{night}: {flagged.sum()} of {len(part)} frames flagged"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from nightsift.errors import NightsiftError
-from nightsift.files import link_or_copy, replacing
+from nightsift.files import file_name, link_or_copy, replacing
 from nightsift.fits.folders import natural_key
 from nightsift.report.sessions import joined, nina_table, pixinsight_table
 
@@ -51,7 +51,7 @@ def write_lists(folder: Path, table: pd.DataFrame, features: pd.DataFrame) -> li
         written[folder / name] = rows.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     folders = table.groupby([Path(file).absolute().parent for file in table["file"]], sort=False)
     for number, (frames, part) in enumerate(folders, start=1):
-        name = re.sub(r"[^\w.-]+", "_", f"siril_{Path(str(frames)).name}")
+        name = file_name(f"siril_{Path(str(frames)).name}")
         own = folder / (f"{name}_{number}" if (folder / name / "unselect.ssf") in written else name)
         written |= {own / key: text for key, text in siril_files(part).items()}
     for path, text in written.items():
@@ -151,7 +151,7 @@ def link_kept(folder: Path, table: pd.DataFrame) -> int:
         raise NightsiftError(f"kept_folder={folder} is not empty: give a new folder")
     kept = table[table["verdict"].isin(["good", "review"])]
     for night, part in kept.groupby("night", sort=False):
-        name = re.sub(r"[^\w.-]+", "_", str(night))
+        name = file_name(str(night))
         (folder / name).mkdir(parents=True)
         for file in part["file"]:
             source = Path(str(file)).absolute()

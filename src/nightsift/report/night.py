@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from nightsift.data.cache import TensorCache
-from nightsift.files import replacing
+from nightsift.files import file_name, replacing
 from nightsift.photometry.lightcurve import LightCurve
 from nightsift.report.features import features_figure
 from nightsift.report.figures import save_figure
@@ -59,13 +58,13 @@ def write_night(
     figures.mkdir(parents=True, exist_ok=True)
     pictures: list[tuple[str, Path]] = []
     for name, figure in timeline_figures(night):
-        pictures.append((name, figures / f"timeline_{_file_name(name)}.png"))
+        pictures.append((name, figures / f"timeline_{file_name(name)}.png"))
         save_figure(figure, pictures[-1][1])
     facts = []
     for name, curve in curves:
-        pictures.append((f"{name}, light curve", figures / f"lightcurve_{_file_name(name)}.png"))
+        pictures.append((f"{name}, light curve", figures / f"lightcurve_{file_name(name)}.png"))
         save_figure(lightcurve_figure(name, curve), pictures[-1][1])
-        with replacing(run_dir / f"lightcurve_{_file_name(name)}.csv") as temporary:
+        with replacing(run_dir / f"lightcurve_{file_name(name)}.csv") as temporary:
             lightcurve_table(curve).to_csv(temporary, index=False, float_format="%.6f")
         facts.append(f"{name}: {curve.told()}")
     refs = {str(r.path): r.ref for r in night.catalogue.records if r.ref is not None}
@@ -80,10 +79,6 @@ def write_night(
     )
     write_page(run_dir / PAGE, title, table, pictures, facts=[about, *facts], cutouts=cutouts)
     return [csv, run_dir / PAGE, lists, figures]
-
-
-def _file_name(night: str) -> str:
-    return re.sub(r"[^\w.-]+", "_", night)
 
 
 def timeline_figures(night: Sorted) -> list[tuple[str, Figure]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from nightsift.files import replacing
+from nightsift.files import file_name, replacing
 from nightsift.models.fusion import HEADS
 from nightsift.report.figures import (
     night_figure,
@@ -79,7 +78,7 @@ def write_figures(folder: Path, table: pd.DataFrame, threshold: float) -> None:
     rejected = sequences.groupby("night")["pred"].sum().sort_values(ascending=False)
     for night in rejected.index[:MAX_NIGHT_FIGURES]:
         part = sequences[sequences["night"] == night]
-        name = re.sub(r"[^\w.-]+", "_", str(night))
+        name = file_name(str(night))
         figure = night_figure(
             str(night),
             [datetime.fromisoformat(text) if text else None for text in part["time"]],
