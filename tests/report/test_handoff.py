@@ -13,6 +13,8 @@ from astropy.io import fits
 from nightsift.errors import NightsiftError
 from nightsift.report.handoff import link_kept, siril_files, write_lists
 
+LISTS = Path(__file__).with_name("lists_of_a_night.txt")
+
 
 @pytest.fixture
 def table(tmp_path: Path) -> pd.DataFrame:
@@ -50,6 +52,16 @@ def features(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {"file": table["file"][:6], "filter": "R", "elongation": 1.25, "night": "n", **values}
     )
+
+
+def test_the_lists_are_these_byte_by_byte(table, features, tmp_path):
+    folder = tmp_path / "lists"
+    found = sorted(
+        f"== {path.relative_to(folder).as_posix()}\n{path.read_bytes().decode()}"
+        for path in write_lists(folder, table, features)
+    )
+    known = LISTS.read_bytes().decode().replace("{folder}", str(tmp_path / "n 1"))
+    assert "".join(found) == known
 
 
 def test_every_readable_frame_is_in_one_list(table, features, tmp_path):
@@ -135,9 +147,9 @@ def test_siril_itself_stacks_only_the_selected_frames_of_a_sequence(frames, feat
     run_siril(link)
     shutil.copy(tmp_path / "lists" / "siril_n_1" / "light_.seq", sequence)
     stack.write_text(f'requires 1.0.0\ncd "{sequence}"\nstack light_ sum -filter-included\n')
-    told = run_siril(stack)
-    assert "Using selected images filter (3/7 of the sequence)" in told
-    assert set(re.findall(r"Reading FITS: file light_0000(\d)", told)) == {"1", "4", "6"}
+    output = run_siril(stack)
+    assert "Using selected images filter (3/7 of the sequence)" in output
+    assert set(re.findall(r"Reading FITS: file light_0000(\d)", output)) == {"1", "4", "6"}
 
 
 def test_kept_frames_are_linked_night_by_night(table, tmp_path):
