@@ -14,7 +14,8 @@ from omegaconf import DictConfig
 
 from nightsift.errors import NightsiftError
 from nightsift.tasks.launch import launch
-from nightsift.tasks.sources import card_for_use, load_for_use, make_sources, progress_bar
+from nightsift.tasks.progress import progress_bar
+from nightsift.tasks.sources import card_for_use, load_for_use, make_sources
 
 if TYPE_CHECKING:
     import pandas as pd

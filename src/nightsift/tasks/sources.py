@@ -1,17 +1,16 @@
-"""What several tasks share about their input: built-in data, progress, and weights to use."""
+"""What several tasks share about their input: built-in data and weights to use."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
 from nightsift.errors import NightsiftError
+from nightsift.tasks.progress import progress_bar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,25 +41,6 @@ def ensure_data(cfg: DictConfig) -> None:
     log.info("no data keys given: using the synthetic campaign in %s", out)
     cfg.data.mixed_dirs = [str(campaign.mixed_dir)]
     cfg.data.seq_dirs = [str(campaign.seq_dir)]
-
-
-@contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on a terminal, nothing elsewhere; yields `update(done, total)`."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
-
-    console = Console(stderr=True)
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn())
-    # Without a thread of its own: processes can then be forked.
-    bar = Progress(*columns, console=console, auto_refresh=False, disable=not console.is_terminal)
-    with bar as progress:
-        task = progress.add_task(what, total=None)
-
-        def update(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total, refresh=True)
-
-        yield update
 
 
 def load_for_use(cfg: DictConfig) -> LoadedModel:

@@ -39,7 +39,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
 
     from nightsift.models.weights import build_model, load_weights
     from nightsift.report.run import report_run
-    from nightsift.tasks.sources import ensure_data, progress_bar
+    from nightsift.tasks.progress import progress_bar
+    from nightsift.tasks.sources import ensure_data
     from nightsift.training.callbacks import ThresholdCalibration, WeightsExport
     from nightsift.training.evaluation import measure, predict_catalogue
     from nightsift.training.module import JointModule
