@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from rich.console import Console
 from rich.table import Table
 
 from nightsift.data.cache import TensorCache
@@ -20,6 +19,7 @@ from nightsift.report.handoff import write_lists
 from nightsift.report.lightcurves import lightcurve_figure, lightcurve_table
 from nightsift.report.page import Grey, star_cutouts, write_page
 from nightsift.report.run import MAX_NIGHT_FIGURES, write_predictions
+from nightsift.report.terminal import console, rows_by_night
 from nightsift.sorting.night import Sorted
 from nightsift.sorting.verdicts import VERDICTS, spells
 
@@ -100,20 +100,23 @@ def timeline_figures(night: Sorted) -> list[tuple[str, Figure]]:
     return figures
 
 
-def print_sorted(table: pd.DataFrame) -> None:
-    """Per night: frames, bad ones by reason, doubtful and unreadable ones; the worst spells."""
-    console = Console(width=120)
+def print_sorted(table: pd.DataFrame, mixed: Collection[str] = ()) -> None:
+    """Per night: frames, bad ones by reason, doubtful and unreadable ones; the worst spells.
+
+    Args:
+        table: predictions with verdicts.
+        mixed: names of the nights that are loose frames, which share one row.
+    """
+    terminal = console(120)
     out = Table(title="verdicts")
     for title in ("night", "frames", "good", "review", "bad", "unreadable", "why"):
         out.add_column(title, justify="left" if title in ("night", "why") else "right")
-    nights = list(table.groupby("night", sort=False))
-    for night, part in nights[:_NIGHTS]:
+    rows, out.caption = rows_by_night(table, mixed, most=_NIGHTS)
+    for night, part in rows:
         counts = [int((part["verdict"] == verdict).sum()) for verdict in (*VERDICTS, "")]
         why = part.loc[part["verdict"] == "bad", "reason"].value_counts()
         reasons = ", ".join(f"{count} {reason}" for reason, count in why.items())
-        out.add_row(str(night), *(str(count) for count in (len(part), *counts)), reasons)
-    if len(nights) > _NIGHTS:
-        out.caption = f"and {len(nights) - _NIGHTS} more nights in the CSV"
-    console.print(out)
+        out.add_row(night, *(str(count) for count in (len(part), *counts)), reasons)
+    terminal.print(out)
     for night, first, last, count, reason in spells(table)[:_SPELLS]:
-        console.print(f"{night}: {count} bad frames in a row ({reason}), {first} to {last}")
+        terminal.print(f"{night}: {count} bad frames in a row ({reason}), {first} to {last}")
