@@ -44,7 +44,7 @@ def one_class_notes(part: str, heads: Heads) -> list[str]:
         heads: scores of each head.
     """
     lacking = {head: scores for head, scores in heads.items() if not has_both_classes(scores)}
-    if len(lacking) == len(heads):
+    if lacking and len(lacking) == len(heads):
         fullest = max(lacking.values(), key=lambda scores: int(scores["n"]["value"]))
         lacking = {"": fullest}
     return [

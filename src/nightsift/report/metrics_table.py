@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
@@ -33,49 +33,42 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
     )
     quoted = "fused" in splits.get("test", {}) and has_both_classes(splits["test"]["fused"])
     remark = "test is the one to quote" if quoted else ""
-    print_scores(title, "split", splits.items(), metrics["notes"], remark=remark)
+    print_scores(title, splits, metrics["notes"], remark=remark)
 
 
 def print_scores(
-    title: str,
-    what: str,
-    parts: Iterable[tuple[str, Heads]],
-    notes: Sequence[str],
-    *,
-    remark: str = "",
+    title: str, splits: Mapping[str, Heads], notes: Sequence[str], *, remark: str = ""
 ) -> None:
-    """One row per part and head, with intervals, and the notes below.
+    """One row per split and head, with intervals, and the notes below.
 
     Args:
         title: of the table.
-        what: the parts are.
-        parts: name of each and the scores of its heads.
+        splits: scores of the heads of each.
         notes: one line each.
         remark: at the end of the caption.
     """
     terminal = console(_WIDTH)
     table = Table(title=title)
-    table.add_column(what)
+    table.add_column("split")
     table.add_column("head")
     table.add_column("bad / all", justify="right")
     for name in _SHOWN.values():
         table.add_column(name, justify="right")
     resampled: dict[str, list[str]] = {}
-    for part, heads in parts:
+    for split, heads in splits.items():
         for head, scores in heads.items():
             members = resampled.setdefault(scores["interval_over"], [])
-            if part not in members:
-                members.append(part)
+            if split not in members:
+                members.append(split)
             counts = f"{scores['n_bad']['value']} / {scores['n']['value']}"
-            table.add_row(part, head, counts, *(_cell(scores[name]) for name in _SHOWN))
+            table.add_row(split, head, counts, *(_cell(scores[name]) for name in _SHOWN))
     over = [
         unit if len(resampled) == 1 else f"{unit} ({', '.join(members)})"
         for unit, members in resampled.items()
     ]
     caption = f"95 % intervals over {' and '.join(over)} in brackets"
     table.caption = f"{caption}; {remark}" if remark else caption
-    if resampled:
-        terminal.print(table)
+    terminal.print(table if resampled else title)
     for note in notes:
         terminal.print(f"note: {note}")
 
