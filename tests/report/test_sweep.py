@@ -119,6 +119,14 @@ def test_bars_of_a_score_end_at_zero_and_one(tmp_path):
     assert (min(ends), max(ends)) == (0, 1)
 
 
+def test_heads_stand_beside_their_value_on_a_logarithmic_axis_too(sweep):
+    axes = sweep_figure(read_sweep(sweep)).axes[0]
+    assert axes.get_xscale() == "log"
+    for container in axes.containers:
+        drawn = np.asarray(container.lines[0].get_xdata(), dtype=float)
+        np.testing.assert_allclose(drawn, [1e-4, 1e-3, 1e-2], rtol=0.05)
+
+
 @pytest.mark.parametrize("key", ["data.split.leave_out", "data.split.fold", "seed"])
 def test_the_figure_is_over_what_changes_not_over_what_repeats(tmp_path, key):
     for number in range(6):

@@ -27,6 +27,7 @@ METRICS = (
 # Keys that repeat an experiment rather than change it.
 _REPEATING = (*FOLD_KEYS, "seed")
 _ENDS = ("status", "error", "notes")
+_SLANTED: Any = {"rotation": 30, "ha": "right", "rotation_mode": "anchor"}
 
 
 def read_sweep(folder: Path) -> pd.DataFrame:
@@ -132,25 +133,30 @@ def _draw_heads(axes: Any, done: pd.DataFrame, key: str | None, split: str) -> N
     ticks = sorted(values.unique()) if numeric else sorted(values.astype(str).unique())
     position = {value: value if numeric else i for i, value in enumerate(ticks)}
     x = values.map(lambda value: position[value if numeric else str(value)])
-    # Heads stand side by side so that their bars do not cover each other.
-    nudge = 0.008 * ((max(position.values()) - min(position.values())) or 1)
-    for shift, head in zip((-nudge, nudge, 0.0), HEADS, strict=True):
-        score = done[f"{split}_{head}_average_precision"].astype(float)
-        if score.isna().all():
-            continue
-        groups = score.groupby(x)
-        mean, spread = groups.mean(), groups.std().fillna(0)
-        colour = HEAD_COLOURS[head]
-        axes.plot(x + shift, score, "o", ms=3, color=colour, alpha=0.3, mew=0)
-        # A score between 0 and 1 has no business beyond.
-        bars = [np.minimum(spread, mean), np.minimum(spread, 1 - mean)]
-        axes.errorbar(
-            mean.index + shift, mean, bars, fmt="o-", ms=5, capsize=3, color=colour, label=head
-        )
-    if numeric and min(ticks) > 0 and max(ticks) / min(ticks) >= 100:
+    logarithmic = numeric and min(ticks) > 0 and max(ticks) / min(ticks) >= 100
+    if logarithmic:
         axes.set_xscale("log")
     if not numeric:
-        axes.set_xticks(range(len(ticks)), ticks)
+        long = sum(len(tick) for tick in ticks) > 60
+        axes.set_xticks(range(len(ticks)), ticks, **(_SLANTED if long else {}))
+    ends = np.array([min(position.values()), max(position.values())], dtype=float)
+    span = float(np.ptp(np.log10(ends) if logarithmic else ends)) or 1.0
+    # Heads stand side by side so that their bars do not cover each other.
+    for part, head in zip((-0.008, 0.008, 0.0), HEADS, strict=True):
+        score = done[f"{split}_{head}_average_precision"].astype(float)
+        if score.notna().any():
+            place = x * 10 ** (part * span) if logarithmic else x + part * span
+            _draw_head(axes, place, score, head)
+
+
+def _draw_head(axes: Any, x: pd.Series, score: pd.Series, head: str) -> None:
+    colour = HEAD_COLOURS[head]
+    groups = score.groupby(x)
+    mean, spread = groups.mean(), groups.std().fillna(0)
+    # A score between 0 and 1 has no business beyond.
+    bars = [np.minimum(spread, mean), np.minimum(spread, 1 - mean)]
+    axes.plot(x, score, "o", ms=3, color=colour, alpha=0.3, mew=0)
+    axes.errorbar(mean.index, mean, bars, fmt="o-", ms=5, capsize=3, color=colour, label=head)
 
 
 def write_sweep(folder: Path) -> pd.DataFrame:
