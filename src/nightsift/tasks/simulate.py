@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from nightsift.errors import NightsiftError
 from nightsift.tasks.launch import launch
-from nightsift.tasks.sources import progress_bar
+from nightsift.tasks.progress import progress_bar
 
 if TYPE_CHECKING:
     from nightsift.simulate.campaign import CampaignSpec
