@@ -7,7 +7,7 @@ import pytest
 
 from nightsift.errors import NightsiftError
 from nightsift.simulate.defects.catalogue import DEFECTS
-from nightsift.simulate.spells import DefectSpec, course, plan_defects, plan_single
+from nightsift.simulate.spells import DefectSpec, plan_defects, plan_single
 
 TIME = np.arange(100) * 70.0
 
@@ -62,7 +62,7 @@ def test_twilight_and_dew_grow_to_the_end_of_the_night(kind):
 
 def test_a_cloud_comes_and_goes_and_a_dome_only_comes():
     rng = np.random.default_rng(0)
-    cloud, dome = course("thin_cloud", 20, rng), course("dome", 20, rng)
+    cloud, dome = (DEFECTS[kind].course.shares(20, rng) for kind in ("thin_cloud", "dome"))
     assert cloud[0] < cloud[10] > cloud[-1]
     assert np.all(np.diff(dome) >= 0)
 

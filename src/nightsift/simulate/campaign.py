@@ -12,12 +12,11 @@ import numpy as np
 
 from nightsift.errors import NightsiftError
 from nightsift.files import making_folder
-from nightsift.simulate.frames import Job, loose_job, make_frames, night_jobs
+from nightsift.simulate.frames import Job, loose_job, make_jobs, night_jobs
 from nightsift.simulate.instrument import Instrument
 from nightsift.simulate.spells import DefectSpec
-from nightsift.simulate.tables import write_tables
 from nightsift.simulate.variety import vary
-from nightsift.simulate.work import Progress, in_processes, process_count
+from nightsift.simulate.work import Progress
 
 # Raised when the same spec no longer gives the same pixels.
 FORMAT = 6
@@ -145,7 +144,8 @@ def make_campaign(
         return existing(out, record)
     try:
         with making_folder(out) as temporary:
-            _make_all(plan_campaign(temporary, spec, instruments), workers, progress)
+            jobs = plan_campaign(temporary, spec, instruments)
+            make_jobs(jobs, workers=workers, progress=progress)
             (temporary / RECORD).write_text(record, encoding="utf-8")
     except FileExistsError:  # another process was faster
         return existing(out, record)
@@ -156,23 +156,6 @@ def campaign_record(spec: CampaignSpec, instruments: Sequence[Instrument]) -> st
     """All that decides the pixels of a campaign, as JSON."""
     content = {"format": FORMAT, **asdict(spec), "telescopes": [asdict(i) for i in instruments]}
     return json.dumps(content, indent=2) + "\n"
-
-
-def _make_all(jobs: Sequence[Job], workers: int, progress: Progress | None) -> None:
-    folders = list(dict.fromkeys(job.folder for job in jobs))
-    for folder in folders:
-        folder.mkdir(parents=True)
-    pixels = sum(np.prod(job.plan.instrument.detector.shape) * len(job.frames) for job in jobs)
-    made = in_processes(
-        make_frames,
-        jobs,
-        processes=process_count(workers, float(pixels)),
-        weigh=lambda job: len(job.frames),
-        progress=progress,
-    )
-    for folder in folders:
-        parts = [part for job, part in zip(jobs, made, strict=True) if job.folder == folder]
-        write_tables(folder, [row for part in parts for row in part])
 
 
 def existing(out: Path, record: str) -> Campaign:

@@ -1,4 +1,4 @@
-"""Spreads the making of frames over processes."""
+"""Spreads the making of frames over processes and writes the tables of what was made."""
 
 from __future__ import annotations
 
@@ -6,59 +6,85 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from typing import TypeVar
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
 
-Job = TypeVar("Job")
-Result = TypeVar("Result")
+from nightsift.simulate.defects.catalogue import DEFECTS
+from nightsift.simulate.occurrences import learn_defects
+from nightsift.simulate.tables import FrameTruth, write_tables
+
 Progress = Callable[[int, int], None]
 # Starting processes takes seconds: less work than this is done at once.
 _WORTH_PROCESSES_PX = 5e7
 
 
-def process_count(workers: int, pixels: float) -> int:
-    """How many processes to use: `workers`, or as many as there are cores if it is 0."""
-    if workers:
-        return workers
-    return 1 if pixels < _WORTH_PROCESSES_PX else os.cpu_count() or 1
+class Job(Protocol):
+    """Some frames of one night, made by one process."""
+
+    @property
+    def folder(self) -> Path:
+        """Where they go."""
+
+    @property
+    def frames(self) -> Sequence[Any]:
+        """What each is made from."""
 
 
-def in_processes(
-    run: Callable[[Job], Result],
-    jobs: Sequence[Job],
+SomeJob = TypeVar("SomeJob", bound=Job)
+
+
+def make_all(
+    make_frames: Callable[[SomeJob], list[FrameTruth]],
+    jobs: Sequence[SomeJob],
     *,
-    processes: int,
-    weigh: Callable[[Job], int],
+    pixels: float,
+    workers: int,
     progress: Progress | None = None,
-) -> list[Result]:
-    """`run` of each job, in the order of the jobs.
+) -> list[Path]:
+    """Make the frames of all jobs, and write labels and truth beside them.
 
     Args:
-        run: a function of a module, so that processes can find it.
+        make_frames: writes the frames of a job; a function of a module, so that processes can
+            find it.
         jobs: what it is called with.
-        processes: how many at once; 1 for this one.
-        weigh: how many frames a job is, for the progress.
+        pixels: of all frames together.
+        workers: processes; 0 for as many as there are cores, if the work is worth it.
         progress: called with (frames done, frames to do).
+
+    Returns:
+        The folders, in the order of the jobs.
     """
-    total, done = sum(weigh(job) for job in jobs), 0
-    results: dict[int, Result] = {}
-    for index, result in _results(run, jobs, processes):
-        results[index] = result
-        done += weigh(jobs[index])
+    if not workers:
+        workers = 1 if pixels < _WORTH_PROCESSES_PX else os.cpu_count() or 1
+    folders = list(dict.fromkeys(job.folder for job in jobs))
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    total, done = sum(len(job.frames) for job in jobs), 0
+    made: dict[int, list[FrameTruth]] = {}
+    for number, truths in _in_processes(make_frames, jobs, workers):
+        made[number] = truths
+        done += len(truths)
         if progress:
             progress(done, total)
-    return [results[index] for index in range(len(jobs))]
+    for folder in folders:
+        own = [made[i] for i, job in enumerate(jobs) if job.folder == folder]
+        write_tables(folder, [truth for truths in own for truth in truths])
+    return folders
 
 
-def _results(
-    run: Callable[[Job], Result], jobs: Sequence[Job], processes: int
-) -> Iterator[tuple[int, Result]]:
+def _in_processes(
+    make_frames: Callable[[SomeJob], list[FrameTruth]], jobs: Sequence[SomeJob], processes: int
+) -> Iterator[tuple[int, list[FrameTruth]]]:
+    """(number, result) of each job, as they end."""
     if processes == 1 or len(jobs) == 1:
-        yield from ((index, run(job)) for index, job in enumerate(jobs))
+        yield from ((number, make_frames(job)) for number, job in enumerate(jobs))
         return
     # Spawned, not forked: the parent may hold threads of torch.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(processes, mp_context=context) as pool:
-        futures = {pool.submit(run, job): index for index, job in enumerate(jobs)}
+    with ProcessPoolExecutor(
+        processes, mp_context=context, initializer=learn_defects, initargs=(dict(DEFECTS),)
+    ) as pool:
+        futures = {pool.submit(make_frames, job): number for number, job in enumerate(jobs)}
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
