@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -14,6 +16,25 @@ TIME = np.arange(100) * 70.0
 
 def planned(seed: int = 0, n: int = 100, **spec):
     return plan_defects(np.random.default_rng(seed), TIME[:n], DefectSpec(**spec))
+
+
+def digest(plans) -> str:
+    text = "".join(
+        f"{i} {o.kind} {o.strength:.5g} {o.seed} {o.elapsed_s:.5g}\n"
+        for plan in plans
+        for i, frame in enumerate(plan)
+        for o in frame
+    )
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def test_a_seed_gives_the_defects_that_it_always_gave():
+    """Where this fails on purpose, `campaign.FORMAT` must be raised."""
+    assert digest(planned(seed, bad_fraction=0.5) for seed in range(40)) == "a86590c14a608306"
+    assert digest(planned(seed, lasting=1.0) for seed in range(40)) == "65ebd1d507c5a846"
+    rng = np.random.default_rng(0)
+    loose = [plan_single(rng, DefectSpec(bad_fraction=0.8)) for _ in range(200)]
+    assert digest([loose]) == "2fa85e1ea6462d40"
 
 
 def is_bad(occurrences) -> bool:
