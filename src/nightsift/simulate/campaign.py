@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +12,8 @@ import numpy as np
 
 from nightsift.errors import NightsiftError
 from nightsift.files import making_folder
+from nightsift.simulate.defects import SHIPPED
+from nightsift.simulate.defects.catalogue import DEFECTS, kinds_in_order
 from nightsift.simulate.frames import Job, loose_job, make_jobs, night_jobs
 from nightsift.simulate.instrument import Instrument
 from nightsift.simulate.spells import DefectSpec
@@ -20,7 +22,6 @@ from nightsift.simulate.work import Progress
 
 # Raised when the same spec no longer gives the same pixels.
 FORMAT = 6
-RECORD = "campaign.json"
 _MIXED_BAD_FRACTION = 0.45
 # A loose frame has no neighbours to tell a faint defect by.
 _MIXED_FAINTEST = 0.3
@@ -139,31 +140,46 @@ def make_campaign(
         NightsiftError: `out` exists and is something else, or a campaign of another spec.
         OSError: it cannot be written; nothing of it is left.
     """
-    record = campaign_record(spec, instruments)
-    if out.exists():
-        return existing(out, record)
-    try:
-        with making_folder(out) as temporary:
-            jobs = plan_campaign(temporary, spec, instruments)
-            make_jobs(jobs, workers=workers, progress=progress)
-            (temporary / RECORD).write_text(record, encoding="utf-8")
-    except FileExistsError:  # another process was faster
-        return existing(out, record)
+
+    def make(folder: Path) -> None:
+        jobs = plan_campaign(folder, spec, instruments)
+        make_jobs(jobs, workers=workers, progress=progress)
+
+    make_once(out, "campaign", campaign_record(spec, instruments), make)
     return Campaign(out / "nights", out / "mixed")
+
+
+def make_once(out: Path, what: str, record: str, make: Callable[[Path], None]) -> None:
+    """Let `make` fill the new folder `out`, unless it was filled for the same record before.
+
+    Args:
+        out: the folder; it appears whole or not at all.
+        what: it is to hold; `<what>.json` in it keeps the record.
+        record: all that decides its content.
+        make: called with the temporary folder that becomes `out`.
+
+    Raises:
+        NightsiftError: `out` exists and is something else.
+    """
+    if not out.exists():
+        try:
+            with making_folder(out) as temporary:
+                make(temporary)
+                (temporary / f"{what}.json").write_text(record, encoding="utf-8")
+        except FileExistsError:  # another process was faster
+            pass
+    file = out / f"{what}.json"
+    if not file.is_file() or file.read_text("utf-8") != record:
+        raise NightsiftError(f"{out} exists and is not this {what}: choose another folder")
 
 
 def campaign_record(spec: CampaignSpec, instruments: Sequence[Instrument]) -> str:
     """All that decides the pixels of a campaign, as JSON."""
     content = {"format": FORMAT, **asdict(spec), "telescopes": [asdict(i) for i in instruments]}
+    others = [kind for kind in spec.kinds or kinds_in_order() if kind not in SHIPPED]
+    if others:
+        content["defects"] = {kind: DEFECTS[kind].numbers for kind in others}
     return json.dumps(content, indent=2) + "\n"
-
-
-def existing(out: Path, record: str) -> Campaign:
-    """The campaign in `out`, if it is the one that `record` describes."""
-    file = out / RECORD
-    if not file.is_file() or file.read_text("utf-8") != record:
-        raise NightsiftError(f"{out} exists and is not this campaign: choose another folder")
-    return Campaign(out / "nights", out / "mixed")
 
 
 def plan_campaign(root: Path, spec: CampaignSpec, instruments: Sequence[Instrument]) -> list[Job]:

@@ -2,5 +2,5 @@
 
 from nightsift.simulate.defects.catalogue import DEFECTS
 
-# Filled now, not at the first look-up: what other packages add always comes after what ships.
-list(DEFECTS)
+# Looked up now and not when first needed: what other packages add always comes after these.
+SHIPPED = tuple(DEFECTS)

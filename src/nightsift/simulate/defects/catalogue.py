@@ -77,6 +77,11 @@ class Defect:
                 f"marginal={self.marginal:g} bad={self.bad:g}"
             )
 
+    @property
+    def numbers(self) -> dict[str, float]:
+        """What its strengths mean, by name."""
+        return {name: getattr(self, name) for name in ("faint", "gross", "marginal", "bad")}
+
     def strength(self, level: float) -> float:
         """Physical strength of a level between 0 (faint) and 1 (gross)."""
         return float(self.faint * (self.gross / self.faint) ** level)
