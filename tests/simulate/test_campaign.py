@@ -18,7 +18,7 @@ from astropy.time import Time
 from nightsift.errors import NightsiftError
 from nightsift.fits.reader import read_frame
 from nightsift.night.grouping import group_nights
-from nightsift.simulate import work
+from nightsift.simulate import processes
 from nightsift.simulate.campaign import CampaignSpec, make_campaign
 from nightsift.simulate.defects.catalogue import DEFECTS
 from nightsift.simulate.header import Shot, file_name, make_header
@@ -165,7 +165,7 @@ def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
     def full(*_args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(work, "write_tables", full)
+    monkeypatch.setattr(processes, "write_tables", full)
     with pytest.raises(OSError, match="No space"):
         made(tmp_path / "a")
     assert list(tmp_path.iterdir()) == []

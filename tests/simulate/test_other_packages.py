@@ -15,8 +15,8 @@ from nightsift.registry import load_plugins
 from nightsift.simulate.campaign import CampaignSpec, campaign_record, make_campaign
 from nightsift.simulate.defects import SHIPPED
 from nightsift.simulate.defects.catalogue import DEFECTS, defect, kinds_in_order
+from nightsift.simulate.inject_folder import inject_folder
 from nightsift.simulate.instrument_files import read_instruments
-from nightsift.simulate.source import inject_folder
 from nightsift.simulate.spells import DefectSpec, plan_defects
 
 MOTHS = """

@@ -16,9 +16,9 @@ from nightsift.simulate.defects import SHIPPED
 from nightsift.simulate.defects.catalogue import DEFECTS, kinds_in_order
 from nightsift.simulate.frames import Job, loose_job, make_jobs, night_jobs
 from nightsift.simulate.instrument import Instrument
+from nightsift.simulate.processes import Progress
 from nightsift.simulate.spells import DefectSpec
 from nightsift.simulate.variety import vary
-from nightsift.simulate.work import Progress
 
 # Raised when the same spec no longer gives the same pixels.
 FORMAT = 6
@@ -183,13 +183,17 @@ def campaign_record(spec: CampaignSpec, instruments: Sequence[Instrument]) -> st
 
 
 def plan_campaign(root: Path, spec: CampaignSpec, instruments: Sequence[Instrument]) -> list[Job]:
-    """All work of a campaign; each night and each loose frame has a seed of its own."""
+    """All work of a campaign; each night and each loose frame has a seed of its own.
+
+    Seeds are spawned from each other as the work is divided (campaign, night, frame), so that
+    the noise of a frame depends neither on its neighbours nor on the process that makes it.
+    """
     seeds = np.random.SeedSequence(spec.seed).spawn(spec.nights + spec.mixed_frames)
-    order = np.random.default_rng([spec.seed, spec.nights]).permutation(spec.nights)
+    order = _draws(spec, spec.nights).permutation(spec.nights)
     benign = set(order[: round(spec.benign_fraction * spec.nights)].tolist())
     jobs: list[Job] = []
     for number, seed in enumerate(seeds[: spec.nights]):
-        rng = np.random.default_rng([spec.seed, number, 1])
+        rng = _draws(spec, number, 1)
         instrument = _varied(instruments[number % len(instruments)], spec, rng)
         frames, defects = _varied_night(spec, rng)
         jobs += night_jobs(
@@ -202,7 +206,7 @@ def plan_campaign(root: Path, spec: CampaignSpec, instruments: Sequence[Instrume
         )
     for number, seed in enumerate(seeds[spec.nights :], start=spec.nights):
         kind = instruments[int(np.random.default_rng(seed).integers(len(instruments)))]
-        instrument = _varied(kind, spec, np.random.default_rng([spec.seed, number, 1]))
+        instrument = _varied(kind, spec, _draws(spec, number, 1))
         jobs.append(
             loose_job(
                 root / "mixed",
@@ -213,6 +217,11 @@ def plan_campaign(root: Path, spec: CampaignSpec, instruments: Sequence[Instrume
             )
         )
     return jobs
+
+
+def _draws(spec: CampaignSpec, *about: int) -> np.random.Generator:
+    """For what is decided about the campaign as a whole, or about one of its nights."""
+    return np.random.default_rng([spec.seed, *about])
 
 
 def _varied(instrument: Instrument, spec: CampaignSpec, rng: np.random.Generator) -> Instrument:

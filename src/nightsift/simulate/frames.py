@@ -16,9 +16,9 @@ from nightsift.simulate.header import Shot, file_name, make_header
 from nightsift.simulate.instrument import Instrument
 from nightsift.simulate.night import NightPlan, draw_night
 from nightsift.simulate.occurrences import Occurrence, apply
+from nightsift.simulate.processes import Progress, make_all
 from nightsift.simulate.spells import DefectSpec, plan_defects, plan_single
 from nightsift.simulate.tables import FrameTruth
-from nightsift.simulate.work import Progress, make_all
 
 _FRAMES_PER_JOB = 12
 
@@ -86,7 +86,7 @@ def loose_job(
 
 
 def make_jobs(jobs: Sequence[Job], *, workers: int, progress: Progress | None) -> list[Path]:
-    """Make the frames of all jobs with their tables, see `nightsift.simulate.work.make_all`."""
+    """Make the frames of all jobs with their tables; as `nightsift.simulate.processes.make_all`."""
     pixels = sum(np.prod(job.plan.instrument.detector.shape) * len(job.frames) for job in jobs)
     return make_all(make_frames, jobs, pixels=float(pixels), workers=workers, progress=progress)
 

@@ -40,8 +40,8 @@ def cloud(facts: Facts, strength: float, moment: Moment, rng: np.random.Generato
     # Over a city a cloud is bright, over a dark site it is darker than the sky.
     glow = rng.uniform(-0.3, 1.6)
     speed, angle = rng.uniform(0.002, 0.03) * side, rng.uniform(0, 2 * np.pi)
-    way = speed * moment.elapsed_s
-    field = waves.field(facts.shape, moved_px=(way * np.cos(angle), way * np.sin(angle)))
+    moved = speed * moment.elapsed_s
+    field = waves.field(facts.shape, moved_px=(moved * np.cos(angle), moved * np.sin(angle)))
     uneven = np.clip(1 + contrast * field, 0.1, None)
     transmission = 10 ** (-0.4 * strength * uneven / uneven.mean())
     effect = Effect(transmission=transmission, sky_factor=1 + glow * (1 - transmission))

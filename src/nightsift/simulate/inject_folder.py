@@ -22,9 +22,9 @@ from nightsift.fits.reader import PACKED_SUFFIXES, UnreadableFrame, read_frame
 from nightsift.night.grouping import Night, group_nights
 from nightsift.simulate.inject import inject, take_apart
 from nightsift.simulate.occurrences import Occurrence, apply
+from nightsift.simulate.processes import Progress, make_all
 from nightsift.simulate.spells import DefectSpec, plan_defects
 from nightsift.simulate.tables import FrameTruth
-from nightsift.simulate.work import Progress, make_all
 
 log = logging.getLogger(__name__)
 
