@@ -44,7 +44,7 @@ def _synthesise(cfg: DictConfig, spec: CampaignSpec) -> list[Path]:
 
 
 def _inject(cfg: DictConfig, spec: CampaignSpec) -> list[Path]:
-    from nightsift.simulate.source import inject_folder
+    from nightsift.simulate.inject_folder import inject_folder
 
     source, out = Path(cfg.source), Path(cfg.out)
     if out.resolve().is_relative_to(source.resolve()):

@@ -20,11 +20,11 @@ from nightsift.fits.header import FrameInfo
 from nightsift.fits.labels import find_label_csvs, match_labels, read_label_csv
 from nightsift.fits.reader import PACKED_SUFFIXES, UnreadableFrame, read_frame
 from nightsift.night.grouping import Night, group_nights
-from nightsift.simulate.defects.catalogue import Occurrence, apply
 from nightsift.simulate.inject import inject, take_apart
+from nightsift.simulate.occurrences import Occurrence, apply
+from nightsift.simulate.processes import Progress, make_all
 from nightsift.simulate.spells import DefectSpec, plan_defects
-from nightsift.simulate.tables import FrameTruth, write_tables
-from nightsift.simulate.work import Progress, in_processes, process_count
+from nightsift.simulate.tables import FrameTruth
 
 log = logging.getLogger(__name__)
 
@@ -79,17 +79,9 @@ def inject_folder(
     with making_folder(out) as temporary:
         jobs = _plan(nights, temporary, spec, seed)
         pixels = sum(info.width * info.height for night in nights for info in night.infos)
-        made = in_processes(
-            make_frames,
-            jobs,
-            processes=process_count(workers, float(pixels)),
-            weigh=lambda job: len(job.frames),
-            progress=progress,
+        folders = make_all(
+            make_frames, jobs, pixels=float(pixels), workers=workers, progress=progress
         )
-        folders = list(dict.fromkeys(job.folder for job in jobs))
-        for folder in folders:
-            parts = [part for job, part in zip(jobs, made, strict=True) if job.folder == folder]
-            write_tables(folder, [row for part in parts for row in part])
         record = {"seed": seed, **asdict(spec)}
         (temporary / RECORD).write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     return [out / folder.name for folder in folders]
@@ -129,7 +121,6 @@ def _plan(nights: Sequence[Night], root: Path, spec: DefectSpec, seed: int) -> l
     seeds = np.random.SeedSequence(seed).spawn(len(nights))
     for number, (night, night_seed) in enumerate(zip(nights, seeds, strict=True), start=1):
         folder = root / f"night-{number:03d}"
-        folder.mkdir()
         plan_seed, *frame_seeds = night_seed.spawn(len(night.files) + 1)
         plan = plan_defects(np.random.default_rng(plan_seed), _times(night), spec)
         names = _unique_names(night.files)
