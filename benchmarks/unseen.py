@@ -21,9 +21,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-
 from nightsift.data.cache import TensorCache
 from nightsift.data.catalogue import Catalogue, Sources, build_catalogue
+
 from nightsift.data.inputs import attach_inputs
 from nightsift.heuristics.score import FLAG_SCORE, RobustScore
 from nightsift.heuristics.table import measure_night

@@ -6,9 +6,9 @@ import sys
 
 import numpy as np
 import pytest
-
 from nightsift.data.cache import TensorCache
 from nightsift.data.joint_reading import fill_caches
+
 from nightsift.fits.folders import find_files
 from nightsift.heuristics.table import measure_files
 from nightsift.look import measure as measuring

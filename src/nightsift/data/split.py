@@ -89,9 +89,7 @@ class SplitSpec:
         if self.by not in ("night", "telescope"):
             raise ValueError(f"data.split.by must be night or telescope, got {self.by!r}")
         if self.fold >= 0 and (self.leave_out or self.test_nights):
-            raise ValueError(
-                "data.split: fold, leave_out and test_nights all name the test"
-            )
+            raise ValueError("data.split: fold, leave_out and test_nights all name the test")
 
 
 def split_nights(nights: Sequence[Night], spec: SplitSpec, *, window: int) -> Split:

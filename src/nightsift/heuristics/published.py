@@ -20,6 +20,7 @@ import pandas as pd
 from nightsift.errors import NightsiftError
 from nightsift.heuristics.table import PUBLISHED_COLUMNS, aside_rows
 from nightsift.look.measure import Decoded, Measure, Measurements
+from nightsift.look.statistics import robust_sigma
 from nightsift.night.night import NightSet
 
 Pixels = npt.NDArray[Any]

@@ -46,9 +46,7 @@ class Decoded:
 
 
 class Measure(Protocol):
-    """A way to measure frames; other processes get it pickled.
-
-    """
+    """A way to measure frames; other processes get it pickled."""
 
     @property
     def compared(self) -> bool:

@@ -55,6 +55,11 @@ class ModelCard:
     fingerprints: dict[str, str] = dataclasses.field(default_factory=dict)
     versions: dict[str, str] = dataclasses.field(default_factory=dict)
 
+    def with_threshold(self, threshold: float) -> ModelCard:
+        """The card with another threshold; the range to be looked at ends there at the latest."""
+        low = None if self.review_low is None else min(self.review_low, threshold)
+        return dataclasses.replace(self, threshold=threshold, review_low=low)
+
     def to_json(self) -> dict[str, Any]:
         """The card as a JSON object, with the words that make it readable alone."""
         return {

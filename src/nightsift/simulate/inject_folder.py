@@ -19,7 +19,7 @@ from nightsift.fits.folders import find_files
 from nightsift.fits.header import FrameInfo
 from nightsift.fits.labels import find_label_csvs, match_labels, read_label_csv
 from nightsift.fits.reader import PACKED_SUFFIXES, UnreadableFrame, read_frame
-from nightsift.night.grouping import Night, group_nights
+from nightsift.night.grouping import NightFiles, group_nights
 from nightsift.simulate.inject import inject, take_apart
 from nightsift.simulate.occurrences import Occurrence, apply
 from nightsift.simulate.processes import Progress, make_all
@@ -116,7 +116,7 @@ def _good_frames(source: Path) -> dict[Path, FrameInfo]:
     return infos
 
 
-def _plan(nights: Sequence[Night], root: Path, spec: DefectSpec, seed: int) -> list[Job]:
+def _plan(nights: Sequence[NightFiles], root: Path, spec: DefectSpec, seed: int) -> list[Job]:
     jobs: list[Job] = []
     seeds = np.random.SeedSequence(seed).spawn(len(nights))
     for number, (night, night_seed) in enumerate(zip(nights, seeds, strict=True), start=1):
@@ -130,7 +130,7 @@ def _plan(nights: Sequence[Night], root: Path, spec: DefectSpec, seed: int) -> l
     return jobs
 
 
-def _times(night: Night) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def _times(night: NightFiles) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     """(T,) seconds after the first frame; a minute apart where there are no times."""
     times = [info.time for info in night.infos]
     first = times[0]
