@@ -98,7 +98,9 @@ def ranking_metrics(prefix: str) -> MetricCollection:
     Every process computes it over the gathered frames, so nothing is exchanged once more.
     """
     metrics: dict[str, Metric | MetricCollection] = {
-        f"{head}_ap": AveragePrecision(sync_on_compute=False) for head in HEADS
+        # A head may have scored none: torchmetrics' checks expect at least one.
+        f"{head}_ap": AveragePrecision(sync_on_compute=False, validate_args=False)
+        for head in HEADS
     }
     return MetricCollection(metrics, prefix=prefix, compute_groups=False)
 
@@ -123,9 +125,8 @@ def update_ranking(
     }
     for head, prob in probs.items():
         known = (scores.label >= 0) & ~np.isnan(prob)
-        if known.any():
-            label = torch.from_numpy(scores.label[known]).long()
-            metrics[f"{head}_ap"].update(torch.from_numpy(prob[known]), label)
+        label = torch.from_numpy(scores.label[known]).long()
+        metrics[f"{head}_ap"].update(torch.from_numpy(prob[known]), label)
 
 
 def update_decisions(
