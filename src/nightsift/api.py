@@ -48,7 +48,7 @@ def judge(
 
     loaded = load_weights(ckpt)
     if threshold is not None:
-        loaded.card.threshold = threshold
+        loaded = loaded._replace(card=loaded.card.with_threshold(threshold))
     with _kept(cache_dir) as cache:
         night = sort_frames(
             Sources(seq_dirs=[Path(folder)]),

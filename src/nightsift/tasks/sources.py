@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import logging
 from collections.abc import Callable, Iterator
@@ -82,23 +83,27 @@ def load_for_use(cfg: DictConfig) -> LoadedModel:
 
 def card_for_use(cfg: DictConfig) -> ModelCard:
     """The card of `load_for_use`, without the weights where it can be had without torch."""
-    from nightsift.models.locate import find_weights, read_card
+    from nightsift.models.locate import read_card
 
-    card = read_card(find_weights(cfg.ckpt))
+    card = read_card(cfg.ckpt)
     return load_for_use(cfg).card if card is None else _as_told(cfg, card)
 
 
 def _as_told(cfg: DictConfig, card: ModelCard) -> ModelCard:
     from hydra.utils import instantiate
 
+    transform = card.transform
     if cfg.data.transform is not None:
-        card.transform = instantiate(cfg.data.transform).spec()
-    card.img_size = cfg.data.img_size or card.img_size
-    card.window = cfg.data.window or card.window
-    given = {key: value for key, value in cfg.fusion.items() if value is not None}
-    card.fusion = {**card.fusion, **{str(key): value for key, value in given.items()}}
-    card.threshold = _threshold(cfg.threshold, card.threshold)
-    return card
+        transform = instantiate(cfg.data.transform).spec()
+    given = {str(key): value for key, value in cfg.fusion.items() if value is not None}
+    changed = dataclasses.replace(
+        card,
+        transform=transform,
+        img_size=cfg.data.img_size or card.img_size,
+        window=cfg.data.window or card.window,
+        fusion={**card.fusion, **given},
+    )
+    return changed.with_threshold(_threshold(cfg.threshold, card.threshold))
 
 
 def make_sources(cfg: DictConfig, card: ModelCard) -> tuple[Sources, TensorCache]:
