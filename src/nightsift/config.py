@@ -105,14 +105,14 @@ class SourcesSchema:
 
 @dataclass
 class ModelSchema:
-    """`architecture` is one of `nightsift.models.weights.ARCHITECTURES`."""
+    """`architecture` is an entry of `nightsift.models.architectures.ARCHITECTURES`."""
 
     architecture: str = MISSING
 
 
 @dataclass
 class JointSchema(ModelSchema):
-    """`nightsift.models.joint.JointFrameSeqModel`."""
+    """`nightsift.models.architectures.joint.JointFrameSeqModel`."""
 
     channels: list[int] = MISSING
     frame_hidden: int = MISSING
@@ -122,7 +122,7 @@ class JointSchema(ModelSchema):
 
 @dataclass
 class TwoScaleModelSchema(ModelSchema):
-    """`nightsift.models.two_scale.TwoScaleModel`, but for what the data decide."""
+    """`nightsift.models.architectures.two_scale.TwoScaleModel`, but for what the data decide."""
 
     field_width: int = MISSING
     star_width: int = MISSING
@@ -258,7 +258,7 @@ class PredictConfig:
     """Top level of `predict`."""
 
     folder: str = MISSING
-    ckpt: str = MISSING
+    ckpt: Any = MISSING
     out_csv: str = MISSING
     action: str = MISSING
     kept_folder: str = MISSING
@@ -284,7 +284,7 @@ class PredictConfig:
 class EvaluateConfig:
     """Top level of `evaluate`."""
 
-    ckpt: str = MISSING
+    ckpt: Any = MISSING
     out_csv: str = MISSING
     threshold: Any = MISSING
     calibrate: bool = MISSING

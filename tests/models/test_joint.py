@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from nightsift.models.joint import JointFrameSeqModel
+from nightsift.models.architectures.joint import JointFrameSeqModel
 from nightsift.models.scoring import centre_logits, score_sequence
 
 # The published state_dict, written down from the description of the model.

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from nightsift.models.weights import Model
+from nightsift.models.contract import JointModel
 
 # Windows go through the GRU in slices of this many, which bounds memory on long nights.
 _WINDOWS_PER_STEP = 64
@@ -34,10 +34,11 @@ def probabilities(
     logits: Tensor, temperature: float = 1.0, shift: float = 0.0
 ) -> npt.NDArray[np.float64]:
     """Sigmoid of `logits / temperature + shift` as float64 numpy, any shape."""
-    return torch.sigmoid(logits.double() / temperature + shift).cpu().numpy()
+    # Apple's mps knows no float64.
+    return torch.sigmoid(logits.cpu().double() / temperature + shift).numpy()
 
 
-def centre_logits(model: Model, embedding: Tensor, windows: Tensor) -> Tensor:
+def centre_logits(model: JointModel, embedding: Tensor, windows: Tensor) -> Tensor:
     """Sequence-head logits at the centre of each window, (W,).
 
     Args:
@@ -54,7 +55,7 @@ def centre_logits(model: Model, embedding: Tensor, windows: Tensor) -> Tensor:
 
 
 def _encode_all(
-    model: Model, batches: Iterable[tuple[Tensor, Tensor]], device: torch.device
+    model: JointModel, batches: Iterable[tuple[Tensor, Tensor]], device: torch.device
 ) -> Tensor:
     """(N, E), in an array that grows by doubling.
 
@@ -77,7 +78,7 @@ def _encode_all(
 
 @torch.inference_mode()
 def score_sequence(
-    model: Model,
+    model: JointModel,
     batches: Iterable[tuple[Tensor, Tensor]],
     windows: npt.NDArray[np.int64] | None,
     *,
