@@ -24,9 +24,9 @@ import numpy as np
 from astropy.io import fits
 
 from nightsift.fits.folders import find_files
-from nightsift.judge.published import published_features
-from nightsift.judge.score import judge_features
-from nightsift.judge.table import measure_night
+from nightsift.heuristics.published import published_features
+from nightsift.heuristics.score import judge_features
+from nightsift.heuristics.table import measure_night
 
 
 def timed(action: Callable[[], object]) -> tuple[float, float]:

@@ -21,12 +21,12 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-
 from nightsift.data.cache import TensorCache
 from nightsift.data.catalogue import Catalogue, Sources, build_catalogue
+
 from nightsift.data.inputs import attach_inputs
-from nightsift.judge.score import FLAG_SCORE, RobustScore
-from nightsift.judge.table import measure_night
+from nightsift.heuristics.score import FLAG_SCORE, RobustScore
+from nightsift.heuristics.table import measure_night
 from nightsift.look.store import MEASURED
 from nightsift.look.transforms import build_transform
 from nightsift.metrics.scores import binary_scores

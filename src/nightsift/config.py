@@ -1,4 +1,4 @@
-"""Finds the configuration and gives its groups types; the values stay in YAML.
+"""Gives the groups of the configuration types; the values stay in YAML.
 
 The schemas say what type a key has, so that `data.window=nine` is refused before anything
 runs. Ranges are checked by the constructors that the keys are passed to.
@@ -7,19 +7,13 @@ runs. Ranges are checked by the constructors that the keys are passed to.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from hydra.core.config_store import ConfigStore
 from omegaconf import MISSING
 
-PACKAGED = Path(__file__).parent / "conf"
-CHECKOUT = Path(__file__).parents[2] / "conf"
-
-
-def conf_dir() -> Path:
-    """The folder of configuration files: packaged in a wheel, else the checkout's."""
-    return PACKAGED if PACKAGED.is_dir() else CHECKOUT
+from nightsift.shipped import CHECKOUT as CHECKOUT
+from nightsift.shipped import conf_dir as conf_dir
 
 
 @dataclass
@@ -301,7 +295,7 @@ class EvaluateConfig:
 
 @dataclass
 class RobustScoreSchema:
-    """`nightsift.judge.score.RobustScore`."""
+    """`nightsift.heuristics.score.RobustScore`."""
 
     _target_: str = MISSING
     weights: dict[str, float] = MISSING
@@ -310,7 +304,7 @@ class RobustScoreSchema:
 
 @dataclass
 class PublishedScoreSchema:
-    """`nightsift.judge.published.PublishedScore`."""
+    """`nightsift.heuristics.published.PublishedScore`."""
 
     _target_: str = MISSING
     weights: dict[str, float] = MISSING

@@ -6,11 +6,11 @@ import sys
 
 import numpy as np
 import pytest
-
 from nightsift.data.cache import TensorCache
 from nightsift.data.joint_reading import fill_caches
+
 from nightsift.fits.folders import find_files
-from nightsift.judge.table import measure_files
+from nightsift.heuristics.table import measure_files
 from nightsift.look import measure as measuring
 from nightsift.look.transforms import build_transform
 from nightsift.look.two_scale import TwoScale

@@ -13,12 +13,12 @@ import numpy.typing as npt
 import sep
 
 from nightsift.errors import NightsiftError
+from nightsift.look.blocks import pool_cells
+from nightsift.look.reduction import pixel_noise
+from nightsift.look.statistics import MAD_TO_SIGMA
 from nightsift.look.two_scale import TwoScale
 
 Pixels = npt.NDArray[Any]
-MAD_TO_SIGMA = 1.4826
-# Neighbouring pixels taken for the noise estimate: 0.1 % precise, and cheap at 16 megapixels.
-_NOISE_SAMPLE = 1_000_000
 
 
 class Transform(Protocol):
@@ -99,7 +99,7 @@ class Robust:
     def __call__(self, pixels: Pixels, img_size: int) -> npt.NDArray[np.float32]:
         """Map (H, W) pixels to (img_size, img_size), within +-clip."""
         height, width = pixels.shape
-        cells = area_average(pixels, img_size)
+        cells = pool_cells(pixels.astype(np.float32), img_size)
         # The mesh is flat beyond the centres of its outer cells; vignetting and gradients are not.
         cells = cells - quadratic_background(cells, self.mesh)
         mesh = sep.Background(np.ascontiguousarray(cells), bw=self.mesh, bh=self.mesh, fw=3, fh=3)
@@ -136,27 +136,6 @@ def build_transform(spec: dict[str, Any]) -> Transform:
         raise NightsiftError(f"transform {name}: {error}") from error
 
 
-def area_average(pixels: Pixels, img_size: int) -> npt.NDArray[np.float32]:
-    """Mean over the area of each output cell, (H, W) to (img_size, img_size).
-
-    Where the sides are multiples of `img_size` every pixel counts exactly once; otherwise
-    cells overlap by a part of a pixel, as in adaptive average pooling.
-    """
-    height, width = pixels.shape
-    if height % img_size == 0 and width % img_size == 0:
-        blocks = pixels.reshape(img_size, height // img_size, width)
-        # Row sums first: they run along memory, and integers are summed without a float copy.
-        kind = np.int64 if pixels.dtype.kind in "iu" else np.float64
-        rows = blocks.sum(axis=1, dtype=np.int32 if kind is np.int64 else np.float64)
-        sums = rows.reshape(img_size, img_size, width // img_size).sum(axis=2, dtype=kind)
-        means: npt.NDArray[np.float32] = (sums / (height * width / img_size**2)).astype(np.float32)
-        return means
-    import torch
-
-    tensor = torch.from_numpy(pixels.astype(np.float32, copy=False))[None, None]
-    return np.asarray(torch.nn.functional.adaptive_avg_pool2d(tensor, img_size)[0, 0].numpy())
-
-
 def quadratic_background(cells: npt.NDArray[np.float32], mesh: int) -> npt.NDArray[np.float32]:
     """Least-squares quadratic surface through the medians of mesh x mesh blocks, (S, S)."""
     size = len(cells)
@@ -180,20 +159,6 @@ def _quadratic(y: npt.ArrayLike, x: npt.ArrayLike, size: int) -> npt.NDArray[np.
     v = 2 * np.asarray(y, dtype=np.float64) / size - 1
     u = 2 * np.asarray(x, dtype=np.float64) / size - 1
     return np.array([np.ones_like(u), u, v, u * u, u * v, v * v])
-
-
-def pixel_noise(pixels: Pixels) -> float:
-    """Noise of one pixel from the differences of horizontal neighbours, same unit as pixels.
-
-    1.4826 MAD of the differences over sqrt(2): stars touch few of them and background
-    surfaces cancel. Large frames are sampled in whole rows, evenly.
-    """
-    step = max(1, pixels.size // _NOISE_SAMPLE)
-    rows = pixels[::step].astype(np.float32)
-    difference = np.abs(rows[:, 1:] - rows[:, :-1])
-    noise = MAD_TO_SIGMA * float(np.median(difference)) / np.sqrt(2)
-    # Coarsely quantised or heavily smoothed frames have a zero median difference.
-    return noise if noise > 0 else float(difference.mean() / np.sqrt(2))
 
 
 def median_and_mad(pixels: Pixels) -> tuple[np.float32, np.float32]:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import uniform_filter
 
+from nightsift.look.blocks import pool_cells
 from nightsift.look.prepare import Prepared, prepare
 from nightsift.look.reduction import Reduced
 from nightsift.look.statistics import quick_median
@@ -63,30 +64,13 @@ class TwoScale:
             return np.zeros((4, img_size, img_size), dtype=np.float32)
         height, width = sky.residual.shape
         per_cell = max(1.0, height / img_size) * max(1.0, width / img_size)
-        mean = _pooled(sky.residual, img_size) / (sky.sigma / np.sqrt(per_cell))
-        top = _pooled(sky.residual, img_size, brightest=True) / sky.sigma
-        smooth = _pooled(reduced.image - sky.residual, img_size)
+        mean = pool_cells(sky.residual, img_size) / (sky.sigma / np.sqrt(per_cell))
+        top = pool_cells(sky.residual, img_size, brightest=True) / sky.sigma
+        smooth = pool_cells(reduced.image - sky.residual, img_size)
         level = (smooth - np.median(smooth)) / reduced.noise_adu
         mosaic = _mosaic(pixels, mean, reduced)
         planes = np.arcsinh(np.stack([mean, top, level, mosaic]) / self.softening)
         return np.nan_to_num(planes).clip(-self.clip, self.clip).astype(np.float32)
-
-
-def _pooled(image: Floats, size: int, *, brightest: bool = False) -> Floats:
-    """(size, size) means of cells, or maxima.
-
-    Cells overlap by a pixel where a border falls into one, as in torch's adaptive pooling, which
-    would cost every process that reads frames the seconds of importing torch.
-    """
-    combine = np.maximum.reduce if brightest else np.add.reduce
-    for _ in range(2):
-        first = np.arange(size) * len(image) // size
-        last = -(-np.arange(1, size + 1) * len(image) // size)
-        rows = np.stack([combine(image[i:j]) for i, j in zip(first, last, strict=True)])
-        if not brightest:
-            rows /= (last - first).astype(np.float32)[:, None]
-        image = np.ascontiguousarray(rows.T)
-    return image
 
 
 def _mosaic(pixels: Pixels, mean: Floats, reduced: Reduced) -> Floats:

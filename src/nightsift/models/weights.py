@@ -15,7 +15,7 @@ from torch import Tensor
 from nightsift.errors import NightsiftError
 from nightsift.files import replacing
 from nightsift.models.agreement import joint_card
-from nightsift.models.architectures import build_architecture
+from nightsift.models.architectures import ARCHITECTURES, build_architecture
 from nightsift.models.card import ModelCard
 from nightsift.models.contract import JointModel
 from nightsift.models.locate import (
@@ -27,8 +27,6 @@ from nightsift.models.locate import (
     unreadable_safetensors,
 )
 
-# How the modules of training call it.
-Model = JointModel
 # Lightning keeps the bare module under this attribute; the card among the hyper-parameters.
 MODEL_PREFIX = "model."
 # What calibration found, beside it.
@@ -57,6 +55,15 @@ def build_model(card: ModelCard) -> JointModel:
             f"got {card.causes}"
         )
     return model
+
+
+def architecture_uses_inputs(card: ModelCard) -> bool:
+    """Whether the architecture that `card` names looks at measured numbers.
+
+    Raises:
+        NightsiftError: there is no such architecture.
+    """
+    return ARCHITECTURES.find(card.architecture).uses_inputs
 
 
 def save_weights(path: Path, model: torch.nn.Module, card: ModelCard) -> list[Path]:
@@ -159,11 +166,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _split_checkpoint(checkpoint: Any, path: Path) -> tuple[dict[str, Tensor], ModelCard]:
-    """The bare model's state_dict and the card of a checkpoint of training.
-
-    What calibration found stands beside the card; it is not part of it while validation has not
-    ended once, and the threshold is NaN.
-    """
+    """The bare model's state_dict, and the card with what calibration has found since."""
     state = checkpoint.get("state_dict") if isinstance(checkpoint, dict) else None
     if not isinstance(state, Mapping):
         raise NightsiftError(f"{path} is no checkpoint: it holds no state_dict")
@@ -172,18 +175,13 @@ def _split_checkpoint(checkpoint: Any, path: Path) -> tuple[dict[str, Tensor], M
     calibration = checkpoint.get(CALIBRATION_KEY, {})
     if not isinstance(card, Mapping) or not isinstance(calibration, Mapping):
         raise NightsiftError(f"{path} is a checkpoint of another model: it holds no model card")
-    threshold = state.get("threshold", torch.tensor(float("nan")))
-    if not isinstance(threshold, Tensor) or threshold.numel() != 1:
-        raise NightsiftError(f"{path} is a checkpoint of another model: threshold is no number")
-    if not torch.isnan(threshold):
-        card = {**card, "threshold": float(threshold), **calibration}
     bare = {
         key.removeprefix(MODEL_PREFIX): value
         for key, value in state.items()
         if str(key).startswith(MODEL_PREFIX)
     }
     try:
-        return bare, ModelCard.from_json(dict(card))
+        return bare, ModelCard.from_json({**card, **calibration})
     except NightsiftError as error:
         raise NightsiftError(f"{path}: {error}") from error
 

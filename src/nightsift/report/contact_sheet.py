@@ -14,6 +14,7 @@ from astropy.visualization import AsinhStretch, ZScaleInterval
 from nightsift.fits.folders import find_files
 from nightsift.fits.labels import find_label_csvs, match_labels, read_label_csv
 from nightsift.fits.reader import UnreadableFrame, read_frame
+from nightsift.look.blocks import block_average
 from nightsift.report.figures import BAD, GOOD, MARGINAL, STYLE, new_figure, save_figure
 
 SHEET = "contact_sheet.png"
@@ -43,10 +44,7 @@ def thumbnail(pixels: npt.NDArray[np.generic], side_px: int) -> npt.NDArray[np.f
         pixels: (H, W) of any real type.
         side_px: largest side of the result.
     """
-    block = -(-max(pixels.shape) // side_px)
-    height, width = (n // block * block for n in pixels.shape)
-    cut = pixels[:height, :width].astype(np.float64)
-    small = cut.reshape(height // block, block, width // block, block).mean(axis=(1, 3))
+    small = block_average(pixels, side_px)
     low, high = ZScaleInterval().get_limits(small)
     # A wider range than zscale's: stars should not all be white discs.
     scaled = np.clip((small - low) / max(4 * (high - low), 1e-9), 0, 1)

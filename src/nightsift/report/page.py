@@ -17,6 +17,8 @@ from PIL import Image
 
 from nightsift.files import replacing
 from nightsift.fits.reader import UnreadableFrame, read_frame
+from nightsift.look.look import Look
+from nightsift.look.store import read_tensors
 from nightsift.report.page_style import SCRIPT, STYLE
 from nightsift.review.stretch import Limits, night_limits, thumbnail_grey
 from nightsift.review.thumbnails import Thumbnail, make_thumbnail
@@ -208,14 +210,16 @@ def _jpeg(grey: Grey) -> tuple[str, bytes]:
     return "image/jpeg", buffer.getvalue()
 
 
-def star_cutouts(tensor: npt.NDArray[np.float32]) -> Grey | None:
+def star_cutouts(look: Look) -> Grey | None:
     """Four cut-outs from the middle of the mosaic of a two-scale tensor, (128, 128) grey.
 
-    Args:
-        tensor: (C, S, S) from the cache; anything but four planes has no mosaic.
+    None where the tensor is another one, which has no mosaic, or is not kept any more.
     """
-    if tensor.ndim != 3 or len(tensor) != 4:
+    if look.tensor is None or len(look.tensor.shape) != 3 or look.tensor.shape[0] != 4:
         return None
+    if not look.tensor.database.exists():
+        return None
+    tensor = read_tensors([look.tensor])[0]
     side = tensor.shape[-1]
     middle = tensor[3, side // 4 : side - side // 4, side // 4 : side - side // 4]
     # Already asinh of a signal-to-noise ratio: 0 is the sky.

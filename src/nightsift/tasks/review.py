@@ -39,7 +39,7 @@ def run(cfg: DictConfig) -> dict[str, int]:
     return counts
 
 
-def review(folder: str, **keys: Any) -> Any:
+def open_review(folder: str, **keys: Any) -> Any:
     """Open the window in a notebook (`%matplotlib ipympl`); its cell keeps it alive.
 
     Args:
