@@ -55,7 +55,7 @@ class _Night(nn.Module):
 
 
 def export_onnx(model: JointModel, card: ModelCard, path: Path) -> float:
-    """Write a model as one ONNX file and compare it with torch on random batches.
+    """Write a model as one ONNX file, opset 18, and compare it with torch on random batches.
 
     The graph takes a night piece by piece. Its inputs:
 
@@ -83,7 +83,7 @@ def export_onnx(model: JointModel, card: ModelCard, path: Path) -> float:
     Raises:
         NightsiftError: the packages of the extra `onnx` are missing, or the model uses what
             ONNX does not have.
-        OSError: the file cannot be written, or differs from torch; no file is left.
+        OSError: the file cannot be written, or differs from torch; what stood there before stays.
     """
     _require_packages()
     night = _Night(copy.deepcopy(model).cpu().eval())
