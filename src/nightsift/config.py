@@ -50,6 +50,9 @@ class SplitSchema:
     val_nights: list[str] = MISSING
     test_nights: list[str] = MISSING
     leave_out: str = MISSING
+    fold: int = MISSING
+    folds: int = MISSING
+    by: str = MISSING
     deal_mixed: bool = MISSING
     seed: int = MISSING
 
@@ -77,6 +80,7 @@ class DataSchema:
     split: SplitSchema = field(default_factory=SplitSchema)
     cache_dir: str = MISSING
     workers: int = MISSING
+    processes: bool = MISSING
     seed: int = MISSING
 
 
@@ -221,6 +225,7 @@ class ExportSchema:
     """Where a training run writes its weights."""
 
     path: str = MISSING
+    onnx: bool = MISSING
 
 
 @dataclass

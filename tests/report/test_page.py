@@ -71,7 +71,7 @@ def test_more_cards_than_anybody_looks_through_are_thinned(table, tmp_path, monk
     assert text.count("<tr class='bad'>") == 3
 
 
-def test_a_frame_that_is_gone_meanwhile_leaves_its_card_without_a_picture(table, tmp_path):
+def test_a_frame_that_has_vanished_leaves_its_card_without_a_picture(table, tmp_path):
     Path(table["file"][2]).unlink()
     write_page(tmp_path / "p.html", "t", table, [], facts=[], cutouts=lambda file: None)
     assert (tmp_path / "p.html").read_text(encoding="utf-8").count("class=frame") == 7

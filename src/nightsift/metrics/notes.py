@@ -59,11 +59,12 @@ def _on_threshold(threshold: float | None, choice: Mapping[str, Any] | None) -> 
         return ["no threshold was chosen; scores that need one are empty"]
     if choice is None:
         return []
-    if not choice:
+    tuned, why = choice.get("threshold"), str(choice.get("note", ""))
+    if tuned is None:
         return [f"threshold {threshold:.4f}: there is no record of what it was tuned on"]
-    if not math.isclose(choice["threshold"], threshold, rel_tol=1e-6):
-        return [f"threshold {threshold:.4f} was given, {choice['threshold']:.4f} is the tuned one"]
-    if choice["note"]:
-        why = str(choice["note"]).removeprefix("default: ")
+    if not math.isclose(tuned, threshold, rel_tol=1e-6):
+        return [f"threshold {threshold:.4f} was given, {tuned:.4f} is the tuned one"]
+    if why:
+        why = why.removeprefix("default: ")
         return [f"threshold {threshold:.4f} is a default, none could be tuned: {why}"]
     return []

@@ -25,7 +25,7 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
     """A table of the numbers that matter, one row per split and head.
 
     Args:
-        metrics: content of metrics.json, `notes` included.
+        metrics: content of metrics.json; older ones have no `notes`.
     """
     threshold, splits = metrics["threshold"], metrics["splits"]
     title = "threshold of the fused probability: " + (
@@ -33,7 +33,7 @@ def print_metrics(metrics: Mapping[str, Any]) -> None:
     )
     quoted = "fused" in splits.get("test", {}) and has_both_classes(splits["test"]["fused"])
     remark = "test is the one to quote" if quoted else ""
-    print_scores(title, splits, metrics["notes"], remark=remark)
+    print_scores(title, splits, metrics.get("notes", []), remark=remark)
 
 
 def print_scores(

@@ -21,44 +21,36 @@ from nightsift.report.metrics_table import print_scores
 FOLD_KEYS = ("data.split.leave_out", "data.split.fold")
 
 
-def write_pooled(
-    folder: Path, sweep: pd.DataFrame, overrides: Sequence[str], *, resamples: int = 1000
-) -> dict[str, Any] | None:
+def write_pooled(folder: Path, sweep: pd.DataFrame, overrides: Sequence[str]) -> None:
     """Write `pooled_predictions.csv` and `pooled_metrics.json` and print the scores.
 
     Only where one of `FOLD_KEYS` varies. Jobs that differ in nothing else are one pool: their
     test frames are scored together, with intervals over nights. Scores that need a verdict use
     that of each frame's own job, by its own threshold. The others compare probabilities of
-    different models, as a user of any one of them would meet them.
+    different models, as a user of any one of them would meet them. The JSON holds, per pool, its
+    overrides, jobs, nights, scores of each head as in metrics.json, and notes.
 
     Args:
         folder: of the sweep.
         sweep: of `nightsift.report.sweep.read_sweep`.
         overrides: the columns of `sweep` that are overrides.
-        resamples: for the intervals.
-
-    Returns:
-        The content of pooled_metrics.json: per pool its overrides, jobs, nights, scores of each
-        head, and notes. None where there is nothing to pool.
     """
     varying = [key for key in overrides if sweep[key].nunique(dropna=False) > 1]
     folds = [key for key in varying if key in FOLD_KEYS]
     rows = _test_rows(folder, sweep) if folds else pd.DataFrame()
     if not len(rows):
-        return None
+        return
     with replacing(folder / "pooled_predictions.csv") as temporary:
         rows.to_csv(temporary, index=False)
     others = [key for key in varying if key not in folds]
     pools = [
-        _pool(jobs, rows[rows["job"].isin(jobs["job"])], others, resamples)
-        for jobs in _alike(sweep, others)
+        _pool(jobs, rows[rows["job"].isin(jobs["job"])], others) for jobs in _alike(sweep, others)
     ]
     content = {"pooled_over": folds, "pools": pools}
     with replacing(folder / "pooled_metrics.json") as temporary:
         temporary.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
     for pool in pools:
         _print(pool, folds)
-    return content
 
 
 def _test_rows(folder: Path, sweep: pd.DataFrame) -> pd.DataFrame:
@@ -84,11 +76,9 @@ def _alike(sweep: pd.DataFrame, keys: list[str]) -> list[pd.DataFrame]:
     return [jobs for _, jobs in sweep.groupby(keys, sort=False, dropna=False)]
 
 
-def _pool(
-    jobs: pd.DataFrame, rows: pd.DataFrame, keys: list[str], resamples: int
-) -> dict[str, Any]:
+def _pool(jobs: pd.DataFrame, rows: pd.DataFrame, keys: list[str]) -> dict[str, Any]:
     labelled = rows[rows["label"] != ""]
-    scores = _scores(labelled, dict(zip(jobs["job"], jobs["threshold"], strict=True)), resamples)
+    scores = _scores(labelled, dict(zip(jobs["job"], jobs["threshold"], strict=True)))
     used = sorted(int(job) for job in labelled["job"].unique())
     return {
         "overrides": {key: _json_value(jobs[key].iloc[0]) for key in keys},
@@ -100,7 +90,7 @@ def _pool(
 
 
 def _scores(
-    rows: pd.DataFrame, thresholds: Mapping[int, float | None], resamples: int
+    rows: pd.DataFrame, thresholds: Mapping[int, float | None]
 ) -> dict[str, dict[str, Any]]:
     """Scores of each head; the verdicts of the fused one are those that the jobs wrote."""
     level = np.array([thresholds[job] for job in rows["job"]], dtype=np.float64)
@@ -116,7 +106,6 @@ def _scores(
             rows["night"].to_numpy(dtype=str),
             np.nan,
             pred=np.where(np.isnan(level), np.nan, pred),
-            resamples=resamples,
         )
     return found
 

@@ -85,7 +85,7 @@ class CampaignSpec:
                 "campaign: expected benign_fraction and variety in 0-1 and seed >= 0, found "
                 f"{self.benign_fraction}, {self.variety} and {self.seed}"
             )
-        _ = self.defects
+        _ = self.defects  # its constructor checks the rest
 
     @property
     def defects(self) -> DefectSpec:

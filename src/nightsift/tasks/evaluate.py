@@ -61,8 +61,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     metrics = measure(table, threshold, resamples=cfg.resamples, seed=cfg.seed)
     metrics["threshold_choice"] = choice
     out_csv = Path(cfg.out_csv) if cfg.out_csv else None
-    report_run(Path(cfg.run_dir), table, metrics, out_csv=out_csv, mixed=nights.mixed)
-    return metrics
+    return report_run(Path(cfg.run_dir), table, metrics, out_csv=out_csv, mixed=nights.mixed)
 
 
 def split_by_card(nights: NightSet, card: ModelCard) -> Split:

@@ -109,8 +109,7 @@ def report(cfg: DictConfig, datamodule: NightsDataModule) -> dict[str, Any]:
     table = score_nights(loaded, datamodule.nights, split=datamodule.split)
     metrics = measure(table, loaded.card.threshold, resamples=cfg.resamples, seed=cfg.seed)
     metrics["threshold_choice"] = loaded.card.threshold_choice
-    report_run(Path(cfg.run_dir), table, metrics, mixed=datamodule.nights.mixed)
-    return metrics
+    return report_run(Path(cfg.run_dir), table, metrics, mixed=datamodule.nights.mixed)
 
 
 def objective(calibration: DictConfig) -> Any:
