@@ -33,8 +33,8 @@ from nightsift.data.cache import TensorCache
 from nightsift.data.catalogue import Sources, build_catalogue
 from nightsift.data.windows import centred_windows
 from nightsift.look.transforms import Published
+from nightsift.models.architectures.joint import JointFrameSeqModel
 from nightsift.models.card import ModelCard
-from nightsift.models.joint import JointFrameSeqModel
 from nightsift.training.evaluation import predict_catalogue
 
 SIZE, WINDOW, FRAME_BATCH, SEQ_BATCH = 128, 9, 32, 8

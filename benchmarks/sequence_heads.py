@@ -27,7 +27,7 @@ from nightsift.data.windows import centred_windows
 from nightsift.look.store import MEASURED
 from nightsift.look.transforms import build_transform
 from nightsift.metrics.scores import binary_scores
-from nightsift.models.sequence import SEQUENCES
+from nightsift.models.sequences import SEQUENCES
 from nightsift.models.weights import LoadedModel, load_weights
 
 _EPOCHS, _BATCH, _HIDDEN = 15, 64, 48

@@ -30,7 +30,7 @@ from nightsift.heuristics.table import measure_night
 from nightsift.look.store import MEASURED
 from nightsift.look.transforms import build_transform
 from nightsift.metrics.scores import binary_scores
-from nightsift.models.two_scale import BRANCHES, TwoScaleModel
+from nightsift.models.architectures.two_scale import BRANCHES, TwoScaleModel
 from nightsift.models.weights import LoadedModel, load_weights
 from nightsift.simulate.defects.catalogue import DEFECTS
 from nightsift.training.evaluation import predict_catalogue

@@ -11,7 +11,7 @@ from hydra.utils import get_object, instantiate
 from omegaconf import DictConfig, OmegaConf
 
 from nightsift.config import CHECKOUT, SCHEMAS, conf_dir, register_schemas
-from nightsift.models.weights import ARCHITECTURES
+from nightsift.models.architectures import ARCHITECTURES
 
 SRC = Path(__file__).parents[1] / "src" / "nightsift"
 TASKS = ("train", "evaluate", "predict", "heuristics", "review", "simulate")

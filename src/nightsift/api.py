@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from nightsift.heuristics.table import cache_or_nothing
 from nightsift.look.store import LookStore
-from nightsift.models.locate import find_weights, read_card
+from nightsift.models.locate import Source, read_card
 from nightsift.sorting.cards import Verdict, is_record_of_cards, undo_cards, write_cards
 from nightsift.sorting.moving import Move, move_files, plan_moves, undo_moves
 from nightsift.sorting.night import Verdicts, judge_folders
@@ -98,7 +98,7 @@ class Judged(Verdicts):
 def judge(
     folder: str | Path,
     *,
-    ckpt: str | Path = "pretrained",
+    ckpt: Source = "pretrained",
     threshold: float | None = None,
     cache_dir: str | Path | None = None,
     max_gap_h: float = 4.0,
@@ -109,7 +109,7 @@ def judge(
     Args:
         folder: a night, a folder of nights, or a single FITS file.
         ckpt: `pretrained` for the shipped weights, or a run folder, `.ckpt`, `.pt` or
-            `.safetensors`.
+            `.safetensors`; several are used as one that averages their probabilities.
         threshold: fused probability from which a frame is bad, 0-1; None for the weights' own.
         cache_dir: where to keep what was read, so that the next call is quick; None keeps
             nothing, and then the report has no pictures of frames.
@@ -130,7 +130,7 @@ def judge(
 
         return load_weights(ckpt)
 
-    card = read_card(find_weights(ckpt)) or load().card
+    card = read_card(ckpt) or load().card
     if threshold is not None:
         card = card.with_threshold(threshold)
     with cache_or_nothing(cache_dir) as cache:

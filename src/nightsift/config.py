@@ -103,14 +103,14 @@ class SourcesSchema:
 
 @dataclass
 class ModelSchema:
-    """`architecture` is one of `nightsift.models.weights.ARCHITECTURES`."""
+    """`architecture` is an entry of `nightsift.models.architectures.ARCHITECTURES`."""
 
     architecture: str = MISSING
 
 
 @dataclass
 class JointSchema(ModelSchema):
-    """`nightsift.models.joint.JointFrameSeqModel`."""
+    """`nightsift.models.architectures.joint.JointFrameSeqModel`."""
 
     channels: list[int] = MISSING
     frame_hidden: int = MISSING
@@ -120,7 +120,7 @@ class JointSchema(ModelSchema):
 
 @dataclass
 class TwoScaleModelSchema(ModelSchema):
-    """`nightsift.models.two_scale.TwoScaleModel`, but for what the data decide."""
+    """`nightsift.models.architectures.two_scale.TwoScaleModel`, but for what the data decide."""
 
     field_width: int = MISSING
     star_width: int = MISSING
@@ -257,7 +257,7 @@ class PredictConfig:
     """Top level of `predict`."""
 
     folder: str = MISSING
-    ckpt: str = MISSING
+    ckpt: Any = MISSING
     out_csv: str = MISSING
     action: str = MISSING
     kept_folder: str = MISSING
@@ -283,7 +283,7 @@ class PredictConfig:
 class EvaluateConfig:
     """Top level of `evaluate`."""
 
-    ckpt: str = MISSING
+    ckpt: Any = MISSING
     out_csv: str = MISSING
     threshold: Any = MISSING
     calibrate: bool = MISSING

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from nightsift.models.weights import Model
+from nightsift.models.contract import JointModel
 
 # Windows go through the GRU in slices of this many, which bounds memory on long nights.
 _WINDOWS_PER_STEP = 64
@@ -34,10 +34,11 @@ def probabilities(
     logits: Tensor, temperature: float = 1.0, shift: float = 0.0
 ) -> npt.NDArray[np.float64]:
     """Sigmoid of `logits / temperature + shift` as float64 numpy, any shape."""
-    return torch.sigmoid(logits.double() / temperature + shift).cpu().numpy()
+    # Apple's mps knows no float64.
+    return torch.sigmoid(logits.cpu().double() / temperature + shift).numpy()
 
 
-def centre_logits(model: Model, embedding: Tensor, windows: Tensor) -> Tensor:
+def centre_logits(model: JointModel, embedding: Tensor, windows: Tensor) -> Tensor:
     """Sequence-head logits at the centre of each window, (W,).
 
     Args:
@@ -54,7 +55,7 @@ def centre_logits(model: Model, embedding: Tensor, windows: Tensor) -> Tensor:
 
 
 def _encode_all(
-    model: Model, batches: Iterable[tuple[Tensor, Tensor]], device: torch.device
+    model: JointModel, batches: Iterable[tuple[Tensor, Tensor]], device: torch.device
 ) -> Tensor:
     """(N, E), in an array that grows by doubling.
 
@@ -90,7 +91,7 @@ class HeadLogits(NamedTuple):
 
 
 def head_logits(
-    model: Model, batches: Iterable[tuple[Tensor, Tensor]], windows: Tensor
+    model: JointModel, batches: Iterable[tuple[Tensor, Tensor]], windows: Tensor
 ) -> HeadLogits:
     """All heads over the frames of one sequence, each frame encoded once.
 
@@ -103,7 +104,8 @@ def head_logits(
     device = next(model.parameters()).device
     embedding = _encode_all(model, batches, device)
     if not len(embedding):
-        return HeadLogits(*(torch.empty(0, device=device) for _ in range(3)))
+        nothing = torch.empty(0, device=device)
+        return HeadLogits(nothing, nothing, nothing.new_empty(0, len(model.causes)))
     seq = embedding.new_empty(0)
     if len(windows):
         seq = centre_logits(model, embedding, windows.to(device))
@@ -112,7 +114,7 @@ def head_logits(
 
 @torch.inference_mode()
 def score_sequence(
-    model: Model,
+    model: JointModel,
     batches: Iterable[tuple[Tensor, Tensor]],
     windows: npt.NDArray[np.int64] | None,
     *,

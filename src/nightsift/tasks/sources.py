@@ -76,9 +76,9 @@ def card_for_use(cfg: DictConfig) -> ModelCard:
     replace what the card holds. The weights are only loaded where the card cannot be had
     without them: torch takes seconds to import.
     """
-    from nightsift.models.locate import find_weights, read_card
+    from nightsift.models.locate import read_card
 
-    card = read_card(find_weights(cfg.ckpt))
+    card = read_card(cfg.ckpt)
     return load_for_use(cfg).card if card is None else _with_overrides(cfg, card)
 
 

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor, nn
 
-
-class JointLogits(NamedTuple):
-    """Logits of *bad*: `frame` is (B,), `seq` is (W, T) or None without windows."""
-
-    frame: Tensor
-    seq: Tensor | None
+from nightsift.models.architectures import ARCHITECTURES
+from nightsift.models.contract import JointModel
 
 
 class SqueezeExcite(nn.Module):
@@ -94,7 +88,7 @@ class FrameEncoder(nn.Module):
         return x.mean(dim=(2, 3))
 
 
-class JointFrameSeqModel(nn.Module):
+class JointFrameSeqModel(JointModel):
     """Frame head and sequence head over one shared frame encoder.
 
     With the default arguments the state_dict has the 61 tensors of the published model,
@@ -106,9 +100,6 @@ class JointFrameSeqModel(nn.Module):
         seq_hidden: state size of the GRU.
         dropout: dropout of the frame head, 0-1.
     """
-
-    uses_inputs = False
-    causes: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -123,7 +114,7 @@ class JointFrameSeqModel(nn.Module):
             raise ValueError(f"channels must be three positive numbers, got {channels}")
         if min(frame_hidden, seq_hidden) < 1 or not 0 <= dropout < 1:
             raise ValueError("frame_hidden and seq_hidden must be >= 1, dropout in [0, 1)")
-        width = channels[2]
+        self.embedding_width = width = channels[2]
         self.encoder = FrameEncoder((channels[0], channels[1], width))
         self.frame_head = nn.Sequential(
             nn.Linear(width, frame_hidden),
@@ -146,27 +137,11 @@ class JointFrameSeqModel(nn.Module):
         logits: Tensor = self.frame_head(embedding)
         return logits.squeeze(-1)
 
-    def classify_causes(self, embedding: Tensor) -> Tensor:
-        """(B, 0): this model names no causes."""
-        return embedding[:, :0]
-
     def classify_windows(self, embedding: Tensor, windows: Tensor) -> Tensor:
-        """Sequence-head logits of every step of every window.
-
-        Args:
-            embedding: (B, E), each frame encoded once.
-            windows: (W, T) integer, rows of `embedding` in time order; a row may stand in
-                many windows.
-
-        Returns:
-            (W, T) logits.
-        """
+        """Sequence-head logits of every step, (W, T), of windows, (W, T) rows of `embedding`."""
         states, _ = self.gru(embedding[windows])  # (W, T, H)
         logits: Tensor = self.seq_head(states)
         return logits.squeeze(-1)
 
-    def forward(self, frames: Tensor, windows: Tensor | None = None) -> JointLogits:
-        """Both heads over `frames`, (B, 1, S, S), encoding each frame once."""
-        embedding = self.encode(frames)
-        seq = None if windows is None else self.classify_windows(embedding, windows)
-        return JointLogits(self.classify_frames(embedding), seq)
+
+ARCHITECTURES.add("JointFrameSeqModel", JointFrameSeqModel)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from nightsift.models.sequence import SEQUENCES
+from nightsift.models.architectures import ARCHITECTURES
+from nightsift.models.contract import JointModel
+from nightsift.models.sequences import build_sequence
 
 # Planes of the whole field before the mosaic of cut-outs (`nightsift.look.two_scale`).
 FIELD_PLANES = 3
@@ -118,17 +120,17 @@ class FeatureBranch(nn.Module):
         return vector
 
 
-class TwoScaleModel(nn.Module):
+class TwoScaleModel(JointModel):
     """Frame head, sequence head and cause head over field, stars and features.
 
     Args:
-        features: measured numbers per frame, without the gaps in time.
-        causes: names that the cause head gives, in its order.
+        features: measured numbers per frame, without the gaps in time; the data decide it.
+        causes: names that the cause head gives, in its order; the data decide them.
         field_width: channels of the whole field's last layer, a multiple of 16.
         star_width: the same of the cut-outs.
         feature_width: of the features' vector.
         embedding: of a frame.
-        sequence: `gru`, `tcn` or `attention`.
+        sequence: an entry of `nightsift.models.sequences.SEQUENCES`: `gru`, `tcn`, `attention`.
         seq_hidden: state size, per direction.
         dropout: before the heads, 0-1.
         branch_dropout: chance in training that a branch is withheld from a frame: none of
@@ -137,6 +139,8 @@ class TwoScaleModel(nn.Module):
     """
 
     uses_inputs = True
+    planes = FIELD_PLANES + 1
+    transform = "two_scale"
 
     def __init__(
         self,
@@ -154,14 +158,15 @@ class TwoScaleModel(nn.Module):
         missing: float = 0.05,
     ) -> None:
         super().__init__()
-        if features < 1 or field_width % 16 or star_width % 16 or seq_hidden < 1:
-            raise ValueError("model: features, seq_hidden >= 1, widths multiples of 16")
-        if sequence not in SEQUENCES:
-            raise ValueError(f"model.sequence must be one of {', '.join(SEQUENCES)}")
+        if min(features, feature_width, embedding, seq_hidden) < 1:
+            raise ValueError("model: features, feature_width, embedding, seq_hidden must be >= 1")
+        if field_width % 16 or star_width % 16 or min(field_width, star_width) < 16:
+            raise ValueError("model: field_width and star_width must be multiples of 16")
         if not (0 <= dropout < 1 and 0 <= branch_dropout < 1 and 0 <= missing < 1):
             raise ValueError("model: dropout, branch_dropout and missing must lie in [0, 1)")
         self.causes = tuple(causes)
-        self.features = features
+        self.n_inputs = features + GAPS
+        self.embedding_width = embedding + GAPS
         self.branch_dropout = branch_dropout
         self.withheld: frozenset[str] = frozenset()
         self.field = FieldBranch(field_width)
@@ -173,7 +178,7 @@ class TwoScaleModel(nn.Module):
         )
         self.frame_head = nn.Linear(embedding, 1)
         self.cause_head = nn.Linear(embedding, len(causes))
-        self.sequence = SEQUENCES[sequence](embedding + GAPS, seq_hidden)
+        self.sequence = build_sequence(sequence, self.embedding_width, seq_hidden)
         self.seq_head = nn.Linear(self.sequence.outputs, 1)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -219,3 +224,6 @@ class TwoScaleModel(nn.Module):
         """Sequence-head logits of every step, (W, T), of windows, (W, T) rows of `embedding`."""
         logits: Tensor = self.seq_head(self.sequence(embedding[windows]))
         return logits.squeeze(-1)
+
+
+ARCHITECTURES.add("TwoScaleModel", TwoScaleModel)
