@@ -57,15 +57,6 @@ def build_model(card: ModelCard) -> JointModel:
     return model
 
 
-def architecture_uses_inputs(card: ModelCard) -> bool:
-    """Whether the architecture that `card` names looks at measured numbers.
-
-    Raises:
-        NightsiftError: there is no such architecture.
-    """
-    return ARCHITECTURES.find(card.architecture).uses_inputs
-
-
 def save_weights(path: Path, model: torch.nn.Module, card: ModelCard) -> list[Path]:
     """Write `<stem>.pt`, `<stem>.safetensors` and `<stem>.json`, each atomically.
 

@@ -13,6 +13,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torchmetrics import MeanMetric
 
 from nightsift.data.augment import augment
 from nightsift.data.batches import FrameBatch, NightBatch
@@ -20,10 +21,11 @@ from nightsift.data.datamodule import NightsDataModule
 from nightsift.errors import NightsiftError
 from nightsift.look.transforms import build_transform
 from nightsift.metrics.threshold import is_bad
+from nightsift.models.architectures import ARCHITECTURES, arguments_from_data
 from nightsift.models.card import ModelCard
 from nightsift.models.fusion import fuse
 from nightsift.models.scoring import HeadLogits, head_logits, probabilities
-from nightsift.models.weights import CALIBRATION_KEY, architecture_uses_inputs, build_model
+from nightsift.models.weights import CALIBRATION_KEY, build_model
 from nightsift.seeds import derived_seed
 from nightsift.training.card import input_spec
 from nightsift.training.foreign import as_night, as_training_batch
@@ -63,7 +65,7 @@ class JointModule(pl.LightningModule):
     same with F1 and recall at the threshold.
 
     Args:
-        model: name of an architecture (`nightsift.models.weights.ARCHITECTURES`), or a module
+        model: name of an architecture (`nightsift.models.architectures.ARCHITECTURES`), or a module
             that does what one does; the latter is not part of a checkpoint.
         model_args: arguments of the architecture; what the data decide is added.
         loss: the joint loss; None for `JointLoss()`. A dictionary holds its arguments.
@@ -104,7 +106,6 @@ class JointModule(pl.LightningModule):
             card = ModelCard(
                 architecture=name,
                 model_args=dict(model_args or {}),
-                transform={"name": "robust"},
                 fusion=dict(fusion or {"policy": "weighted", "frame_weight": 0.8}),
             )
         self.card = card
@@ -130,8 +131,11 @@ class JointModule(pl.LightningModule):
             }
         )
         self.model = None if isinstance(model, str) else model
-        if self.model is None and (self._has_weights or not architecture_uses_inputs(card)):
+        if self.model is None and (self._has_weights or not self._uses_inputs):
             self.model = build_model(card)
+        self._losses = nn.ModuleDict(
+            {name: MeanMetric() for name in ("loss", "frame_loss", "seq_loss")}
+        )
         self._gathered = GatheredScores()
         self._ranking = nn.ModuleDict({s: ranking_metrics(f"{s}/") for s in ("val", "test")})
         self._decisions = decision_metrics("test/")
@@ -147,7 +151,7 @@ class JointModule(pl.LightningModule):
         if self._has_weights:
             self._check_input(facts)
         else:
-            if not architecture_uses_inputs(self.card):
+            if not self._uses_inputs:
                 facts = {**facts, "inputs": {}, "causes": []}
             self.card = dataclasses.replace(self.card, **facts)
         if stage == "fit":
@@ -161,19 +165,27 @@ class JointModule(pl.LightningModule):
     def configure_model(self) -> None:
         """Build the model, where it depends on the data."""
         if self.model is None:
-            arguments = dict(self.card.model_args)
-            gaps = sum(c["kind"].startswith("gap") for c in self.card.inputs.get("columns", ()))
-            if not self.card.inputs:
+            spec = input_spec(self.card)
+            if spec is None:
                 raise NightsiftError(
                     f"model {self.card.architecture} needs measured numbers: data.measured=true"
                 )
-            arguments |= {
-                "features": len(self.card.inputs["columns"]) - gaps,
-                "causes": list(self.card.causes),
-            }
-            self.card = dataclasses.replace(self.card, model_args=arguments)
+            arguments = arguments_from_data(
+                self.card.architecture,
+                features=len(spec.columns) - spec.gaps,
+                causes=list(self.card.causes),
+            )
+            named = self.card.causes if "causes" in arguments else []
+            arguments = {**self.card.model_args, **arguments}
+            self.card = dataclasses.replace(self.card, model_args=arguments, causes=named)
             self.hparams["card"] = self.card.to_json()
             self.model = build_model(self.card).to(self.device)
+
+    @property
+    def _uses_inputs(self) -> bool:
+        """Whether the model looks at measured numbers, also before it is built."""
+        kind = ARCHITECTURES.find(self.card.architecture) if self.model is None else self.model
+        return bool(getattr(kind, "uses_inputs", False))
 
     def _check_input(self, facts: Mapping[str, Any]) -> None:
         for name in _INPUT_FACTS:
@@ -240,10 +252,16 @@ class JointModule(pl.LightningModule):
             frame_loss = self.loss.frame(self.model.classify_frames(embedding), known.labels)
             cause_loss = self.loss.cause(self.model.classify_causes(embedding), known.causes)
         total = self.loss.join(frame_loss, seq_loss, cause_loss).total
-        for name, value in (("loss", total), ("frame_loss", frame_loss), ("seq_loss", seq_loss)):
-            self.log(f"train/{name}", value, prog_bar=True, on_step=False, on_epoch=True,
-                     batch_size=1, sync_dist=True)  # fmt: skip
+        self._log_part("loss", total, counts=bool(judged))
+        self._log_part("frame_loss", frame_loss, counts=bool(judged))
+        self._log_part("seq_loss", seq_loss, counts=windows is not None)
         return total + zero
+
+    def _log_part(self, name: str, value: Tensor, *, counts: bool) -> None:
+        """Into the mean of the epoch over all processes; what had no data does not count."""
+        metric: Any = self._losses[name]
+        metric.update(value.detach(), float(counts))
+        self.log(f"train/{name}", metric, prog_bar=True, on_step=False, on_epoch=True)
 
     def _embed(self, batch: FrameBatch, group: Tensor) -> Tensor:
         x = augment(batch.frames, group) if self.augmentation else batch.frames
