@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,7 +24,7 @@ def left_out_fold(
         seed: of the dealing.
 
     Raises:
-        NightsiftError: there are fewer folds, or fewer groups than folds.
+        NightsiftError: there are fewer folds, or fewer groups or frames than folds.
     """
     labelled = [night for night in nights if night.ordered and (night.label_values >= 0).any()]
     groups = np.array([_group(night, by) for night in labelled])
@@ -58,6 +59,14 @@ def _stratified(
     label = np.concatenate(labels)
     known = label >= 0
     member, label = member[known], label[known]
+    if np.unique_counts(label).counts.max() < folds:
+        raise NightsiftError(
+            f"data.split: {folds} folds need as many labelled frames of a class, there are "
+            f"{len(label)} in all: add labels or take fewer folds"
+        )
     dealer = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    parts = list(dealer.split(member, label, groups[member]))
+    with warnings.catch_warnings():
+        # A class with fewer frames than folds is said where its scores are.
+        warnings.simplefilter("ignore", UserWarning)
+        parts = list(dealer.split(member, label, groups[member]))
     return [nights[i] for i in np.unique(member[parts[fold][1]])]

@@ -44,6 +44,10 @@ _WAIT_S = 60.0
 _MMAP_BYTES = 1 << 31
 
 
+class DamagedCache(NightsiftError):
+    """A database could not be read any more and is gone."""
+
+
 class LookStore:
     """What has been seen of files, kept from run to run.
 
@@ -66,12 +70,16 @@ class LookStore:
             if not database.exists():
                 continue
             stamps = {path: stamp_of(path) for path in members}
-            with _open(database) as connection:
-                facts = _rows(connection, FACTS)
-                measured = _rows(connection, wanted.features_key)
-                names = _layout(connection, wanted.features_key)
-                tensors = _stamps(connection, wanted.tensor_key)
-                shape = tuple(_layout(connection, wanted.tensor_key))
+            try:
+                with _open(database) as connection:
+                    facts = _rows(connection, FACTS)
+                    measured = _rows(connection, wanted.features_key)
+                    names = _layout(connection, wanted.features_key)
+                    tensors = _stamps(connection, wanted.tensor_key)
+                    shape = tuple(_layout(connection, wanted.tensor_key))
+            except DamagedCache:
+                log.warning("the cache %s was damaged and is made again", database)
+                continue
             for path, stamp in stamps.items():
                 kept = facts.get(path.name)
                 if kept is None or kept[0] != stamp:
@@ -96,7 +104,10 @@ class LookStore:
         readable = {item.path: item for item in taken if item.info is not None}
         for folder, members in _by_folder(list(readable)).items():
             database = self._database(folder)
-            self.root.mkdir(parents=True, exist_ok=True)
+            try:
+                self.root.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise _unusable(self.root, error.strerror) from error
             with _open(database) as connection, connection:
                 for path in members:
                     _insert(connection, readable[path], wanted)
@@ -196,15 +207,26 @@ _connections = _Connections()
 
 @contextmanager
 def _open(database: Path) -> Iterator[sqlite3.Connection]:
-    """The connection to a database, made where it is new; a damaged one is begun anew."""
+    """The connection to a database, made where it is new; a damaged one is removed."""
     if _connections.process != os.getpid():  # a forked child: not its own, so not to be closed
         _connections.__init__()  # type: ignore[misc]
     try:
         yield _connected(database)
     except sqlite3.OperationalError as error:
-        raise NightsiftError(
-            f"the cache {database} cannot be used ({error}): choose another place, cache_dir=DIR"
-        ) from error
+        raise _unusable(database, error) from error
+    except sqlite3.DatabaseError as error:
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise
+        if opened := _connections.open.pop(database, None):
+            opened.close()
+        database.unlink(missing_ok=True)
+        raise DamagedCache(f"the cache {database} was damaged and is removed; run again") from error
+
+
+def _unusable(place: Path, why: object) -> NightsiftError:
+    return NightsiftError(
+        f"the cache {place} cannot be used ({why}): choose another place, cache_dir=DIR"
+    )
 
 
 def _connected(database: Path) -> sqlite3.Connection:
@@ -214,14 +236,7 @@ def _connected(database: Path) -> sqlite3.Connection:
         return opened[database]
     if database in opened:  # the cache was deleted meanwhile
         opened.pop(database).close()
-    try:
-        opened[database] = _new_connection(database)
-    except sqlite3.DatabaseError as error:
-        if isinstance(error, sqlite3.OperationalError):
-            raise
-        log.warning("the cache %s is damaged and is made again", database)
-        database.unlink()
-        opened[database] = _new_connection(database)
+    opened[database] = _new_connection(database)
     if len(opened) > _OPEN:
         opened.popitem(last=False)[1].close()
     return opened[database]

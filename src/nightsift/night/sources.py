@@ -80,10 +80,12 @@ def read_labels(sources: Sources, files: Sequence[Path]) -> MatchedLabels:
     folders = [*sources.label_dirs, *sources.seq_dirs, *sources.mixed_dirs]
     found = [csv for folder in folders if folder.is_dir() for csv in find_label_csvs(folder)]
     tables = [read_label_csv(path) for path in _unique([*sources.label_csv, *found])]
-    match = match_labels(tables, files)
+    # A row for a frame that is passed over must not label another night's of the same name.
+    match = match_labels(tables, [*files, *sources.passed_over])
     labels = {
         path: Label(match.labels.get(path), match.extras.get(path, {}))
-        for path in match.labels.keys() | match.extras.keys()
+        for path in files
+        if path in match.labels or path in match.extras
     }
     if sources.labels_from_names:
         for path in files:
