@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from nightsift.data.inputs import InputColumn, InputSpec
+from nightsift.data.columns import InputColumn
+from nightsift.data.inputs import InputSpec
 from nightsift.heuristics.rules import RULES, Rule, compared_by_rules
 from nightsift.night.comparison import Compared
 
