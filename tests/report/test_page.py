@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,10 @@ import pandas as pd
 import pytest
 from astropy.io import fits
 
+from nightsift.fits.header import FrameInfo
+from nightsift.look.look import Look, Taken, Wanted, stamp_of
+from nightsift.look.store import LookStore
+from nightsift.look.two_scale import TwoScale
 from nightsift.report import page
 from nightsift.report.page import cards_of, star_cutouts, write_page
 
@@ -77,12 +82,27 @@ def test_a_frame_that_has_vanished_leaves_its_card_without_a_picture(table, tmp_
     assert (tmp_path / "p.html").read_text(encoding="utf-8").count("class=frame") == 7
 
 
-def test_stars_are_cut_from_the_middle_of_a_two_scale_tensor():
+def kept_look(path: Path, tensor: np.ndarray, cache: Path) -> Look:
+    """A look at a file whose tensor is this one."""
+    path.write_bytes(b"any content")
+    wanted = Wanted(TwoScale(), 128)
+    info = FrameInfo(height=300, width=400)
+    store = LookStore(cache / path.stem)
+    store.add([Taken(path, stamp_of(path), info, tensor=tensor)], wanted)
+    return store.read([path], wanted)[path]
+
+
+def test_stars_are_cut_from_the_middle_of_a_two_scale_tensor(tmp_path):
     tensor = np.zeros((4, 128, 128), np.float32)
     tensor[3, 40, 50] = 5.5
-    grey = star_cutouts(tensor)
+    look = kept_look(tmp_path / "a.fits", tensor, tmp_path / "cache")
+    grey = star_cutouts(look)
     assert grey is not None
     # 64 px drawn twice as large, the first row at the bottom.
     assert grey[127 - 2 * (40 - 32), 2 * (50 - 32)] == 255
     assert grey.shape == (128, 128)
-    assert star_cutouts(np.zeros((1, 128, 128), np.float32)) is None
+    single = kept_look(tmp_path / "b.fits", tensor[3], tmp_path / "cache")
+    assert star_cutouts(single) is None
+    assert star_cutouts(Look(look.path, look.info)) is None
+    shutil.rmtree(tmp_path / "cache")
+    assert star_cutouts(look) is None
