@@ -263,7 +263,7 @@ def test_a_model_that_sees_measured_numbers_is_built_from_the_data(data, nights,
     assert module.model is None
     trainer = make_trainer(tmp_path, limit_train_batches=2)
     trainer.fit(module, measured)
-    assert module.model.features == len(measured.inputs.columns) - 2
+    assert module.model.n_inputs == len(measured.inputs.columns)
     again = JointModule.load_from_checkpoint(trainer.checkpoint_callback.best_model_path)
     first, second = (
         pd.concat(make_trainer(tmp_path).predict(m, measured)) for m in (module, again)
