@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nightsift.heuristics.table import cache_or_nothing
 from nightsift.look.store import LookStore
 from nightsift.models.locate import Source, read_card
+from nightsift.report.pictures import PICTURE_PX
 from nightsift.sorting.cards import Verdict, is_record_of_cards, undo_cards, write_cards
 from nightsift.sorting.moving import Move, move_files, plan_moves, undo_moves
 from nightsift.sorting.night import Verdicts, judge_folders

@@ -6,8 +6,8 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pytest
-
 from nightsift.data.relative import GAPS, INPUT_NAMES, loose_inputs, night_inputs
+
 from nightsift.fits.reader import Frame
 from nightsift.night.grouping import Night
 from scenes import START, Scene, frame, measure
