@@ -26,13 +26,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from astropy.io import fits
+from nightsift.data.cache import TensorCache
+from nightsift.data.catalogue import Sources, build_catalogue
 from torch import Tensor
 
 from nightsift.data.batches import FrameDataset, RunSampler, WindowDataset, frame_loader
-from nightsift.data.cache import TensorCache
-from nightsift.data.catalogue import Sources, build_catalogue
 from nightsift.data.windows import centred_windows
-from nightsift.look.transforms import Published
+from nightsift.look.transforms.published import Published
 from nightsift.models.architectures.joint import JointFrameSeqModel
 from nightsift.models.card import ModelCard
 from nightsift.training.evaluation import predict_catalogue

@@ -15,13 +15,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from nightsift.data.cache import TensorCache
+from nightsift.data.catalogue import Sources, build_catalogue
 from sklearn.metrics import average_precision_score
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from nightsift.data.batches import frame_batch, label_tensor
-from nightsift.data.cache import TensorCache
-from nightsift.data.catalogue import Sources, build_catalogue
 from nightsift.data.inputs import attach_inputs
 from nightsift.data.windows import centred_windows
 from nightsift.look.store import MEASURED

@@ -18,14 +18,14 @@ from nightsift.shipped import conf_dir as conf_dir
 
 @dataclass
 class TransformSchema:
-    """`nightsift.look.transforms.Published`."""
+    """`nightsift.look.transforms.published.Published`."""
 
     _target_: str = MISSING
 
 
 @dataclass
 class RobustSchema(TransformSchema):
-    """`nightsift.look.transforms.Robust`."""
+    """`nightsift.look.transforms.robust.Robust`."""
 
     mesh: int = MISSING
     softening: float = MISSING
@@ -34,7 +34,7 @@ class RobustSchema(TransformSchema):
 
 @dataclass
 class TwoScaleSchema(TransformSchema):
-    """`nightsift.look.two_scale.TwoScale`."""
+    """`nightsift.look.transforms.two_scale.TwoScale`."""
 
     softening: float = MISSING
     clip: float = MISSING

@@ -123,7 +123,7 @@ def test_a_fold_that_cannot_be_is_refused(nights, fold, folds, by, message):
 
 def test_fewer_frames_than_folds_are_refused():
     nights = [labelled(f"n{i}", letters) for i, letters in enumerate(["gb", "g", "b."])]
-    with pytest.raises(NightsiftError, match="3 folds need as many labelled frames .* 4 in all"):
+    with pytest.raises(NightsiftError, match=r"3 folds need as many labelled frames .* 4 in all"):
         left_out_fold(nights, 0, 3, by="night", seed=0)
 
 

@@ -28,7 +28,12 @@ def decoded(monkeypatch) -> Counter[str]:
 
 
 SMALL = ["resamples=5", "callbacks.progress=null", "trainer.max_epochs=1", "data.img_size=32"]
-SIZES = ["model.field_width=16", "model.star_width=16", "model.feature_width=8", "model.embedding=8"]
+SIZES = [
+    "model.field_width=16",
+    "model.star_width=16",
+    "model.feature_width=8",
+    "model.embedding=8",
+]
 
 
 def assert_once(decoded: Counter[str], folder: Path) -> None:
