@@ -82,7 +82,7 @@ def test_a_transform_is_rebuilt_from_its_spec(transform):
 @pytest.mark.parametrize(
     ("spec", "message"),
     [
-        ({"name": "magic"}, "unknown transform .* known: published, robust"),
+        ({"name": "magic"}, "unknown transform .* known: .*robust"),
         ({"name": "robust", "size": 3}, "robust"),
         ({"name": "robust", "mesh": 1}, "mesh must be"),
     ],

@@ -29,11 +29,6 @@ def decoded(monkeypatch) -> Counter[str]:
 
 SMALL = ["resamples=5", "callbacks.progress=null", "trainer.max_epochs=1", "data.img_size=32"]
 SIZES = [f"model.{name}" for name in ("field_width=16", "star_width=16", "embedding=8")]
-    "model.field_width=16",
-    "model.star_width=16",
-    "model.feature_width=8",
-    "model.embedding=8",
-]
 
 
 def assert_once(decoded: Counter[str], folder: Path) -> None:
