@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from nightsift.data.inputs import InputColumn, InputSpec
+from nightsift.data.columns import InputColumn
+from nightsift.data.inputs import InputSpec
 from nightsift.heuristics.rules import RULES, Rule, compared_by_rules
 from nightsift.night.comparison import Compared
 
@@ -80,7 +81,10 @@ def measured_inputs() -> InputSpec:
     columns = [
         InputColumn(name=rule.name, kind="severity", rule=_facts(rule)) for rule in RULES.values()
     ]
-    limits = {item: _limit(item) for item in by_rules} | _MORE
+    known = {(item.feature, item.kind) for item in by_rules}
+    limits = {item: _limit(item) for item in by_rules}
+    # A rule of a plug-in may look at one of them.
+    limits |= {item: limit for item, limit in _MORE.items() if item[:2] not in known}
     for item, limit in limits.items():
         for kind in ("by_limit", "by_scatter"):
             name = f"{item.column}_{kind}"
