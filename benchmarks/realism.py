@@ -93,6 +93,7 @@ def compare(real: Path, instrument: str, out: Path, *, seed: int, max_side: int 
             bad_fraction=0,
             seed=seed,
             max_side=max_side,
+            workers=0,
         )
         sides = {"real": real, "synthetic": made}
         draw({name: good_frames(folder, 40) for name, folder in sides.items()}, out)
@@ -111,6 +112,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         with tempfile.TemporaryDirectory() as where:
             real, out = quick_night(Path(where, "real")), Path(where, "out.png")
             compare(real, "wide_0p15m", out, seed=1, max_side=192)
+            print(f"{out.stat().st_size} bytes drawn")
     elif options.out is None:
         parser.error("REAL_FOLDER, INSTRUMENT and OUT.png are needed")
     else:
