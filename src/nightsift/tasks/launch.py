@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,15 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nightsift.config import conf_dir, register_schemas
+from nightsift.config.targets import missing_arguments
 from nightsift.errors import NightsiftError
+from nightsift.registry import load_plugins
+from nightsift.tasks.command_line import quote_plain_paths
 
 log = logging.getLogger(__name__)
 
 Run = Callable[[DictConfig], Any]
-# Hydra's own options that take a value as the next argument.
-_VALUE_OPTIONS = {"-cp", "-cn", "-cd", "-p", "--config-path", "--config-name", "--config-dir"}
-_VALUE_OPTIONS |= {"--package", "-e", "--experimental-rerun"}
+_HELP = {"-h", "--help", "--hydra-help"}
 USER_ERRORS = (NightsiftError, HydraException, OmegaConfBaseException, OSError)
 
 
@@ -40,7 +41,7 @@ def launch(task: str, run: Run, *, path_override: str) -> None:
         path_override: the override that plain arguments (paths) become, `ckpt={}` or, for a
             key that takes several, `data.seq_dirs=[{}]`.
     """
-    register_schemas()
+    register_schemas(constructors=not _HELP.intersection(sys.argv[1:]))
     # Hydra then hands exceptions on instead of printing and exiting by itself with 1.
     os.environ["HYDRA_FULL_ERROR"] = "1"
     application = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=task)
@@ -74,21 +75,25 @@ class _Job:
         """Run; in a sweep a failure is recorded beside the job and the sweep goes on."""
         if HydraConfig.get().mode is not RunMode.MULTIRUN:
             with ending_on_user_errors(HydraConfig.get().job.name):
-                check_missing(cfg)
-                return self.run(cfg)
+                return self._start(cfg)
         try:
-            check_missing(cfg)
-            return self.run(cfg)
+            return self._start(cfg)
         except Exception as error:
             expected = isinstance(error, USER_ERRORS)
             log.error("this job failed: %s", describe(error), exc_info=not expected)
             Path(cfg.run_dir, "error.txt").write_text(describe(error) + "\n", encoding="utf-8")
             return None
 
+    def _start(self, cfg: DictConfig) -> Any:
+        # Here, because a launcher may have started this job in a process of its own.
+        load_plugins(list(cfg.plugins))
+        check_missing(cfg)
+        return self.run(cfg)
+
 
 def check_missing(cfg: DictConfig) -> None:
     """Raise NightsiftError naming the keys that have no value yet."""
-    missing = sorted(OmegaConf.missing_keys(cfg))
+    missing = sorted({*OmegaConf.missing_keys(cfg), *missing_arguments(cfg)})
     if missing:
         raise NightsiftError(f"missing: {' '.join(f'{key}=...' for key in missing)}")
 
@@ -108,52 +113,3 @@ def describe(error: BaseException) -> str:
     if isinstance(error, OmegaConfBaseException) and key:
         return f"{key}: {line}"
     return line or type(error).__name__
-
-
-def quote_plain_paths(
-    arguments: Sequence[str], conf: Path, task: str, *, template: str
-) -> list[str]:
-    """Turn plain arguments into one quoted override, `template` with the paths filled in.
-
-    An argument is a plain path if what stands before its `=` is no key or group of the task,
-    or if it has no `=` at all and is no option and no deletion of a key. Spaces, commas,
-    brackets, `=` and a leading `~` in it then never meet Hydra's grammar.
-
-    Raises:
-        NightsiftError: several paths for a task that takes one.
-    """
-    known = _known_keys(conf, task)
-    out: list[str] = []
-    paths: list[str] = []
-    takes_value = False
-    for argument in arguments:
-        if takes_value or argument.startswith("-"):
-            takes_value = argument in _VALUE_OPTIONS and not takes_value
-            out.append(argument)
-            continue
-        key, equals, _ = argument.partition("=")
-        root = key.lstrip("+~").replace("/", ".").replace("@", ".").split(".")[0]
-        deletion = argument.startswith("~") and not equals and not Path(argument).exists()
-        if root in known and (equals or deletion):
-            out.append(argument)
-        else:
-            paths.append(_quote(argument))
-    if len(paths) > 1 and "[{}]" not in template:
-        raise NightsiftError(f"expected one path, got {len(paths)}: {' '.join(paths)}")
-    return [*out, template.format(",".join(paths))] if paths else out
-
-
-def _quote(path: str) -> str:
-    """A single-quoted string of Hydra's grammar, where a backslash only escapes a quote."""
-    head = path.rstrip("\\")
-    tail = path[len(head) :]
-    escaped = re.sub(r"(\\*)'", lambda match: match[1] * 2 + "\\'", head)
-    # An interpolation is OmegaConf's business, a folder called ${x} is not.
-    return f"'{escaped}{tail * 2}'".replace("${", "\\${")
-
-
-def _known_keys(conf: Path, task: str) -> set[str]:
-    primary = OmegaConf.load(conf / f"{task}.yaml")
-    assert isinstance(primary, DictConfig)
-    groups = {folder.name for folder in conf.iterdir() if folder.is_dir()}
-    return {"hydra", *groups, *(str(key) for key in primary)}

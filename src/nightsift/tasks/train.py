@@ -11,6 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from nightsift.errors import NightsiftError
 from nightsift.tasks.launch import launch
+from nightsift.tasks.optimize import check_optimize, score_to_optimize
 
 if TYPE_CHECKING:
     from nightsift.data.datamodule import NightsDataModule
@@ -96,8 +97,11 @@ def make_card(cfg: DictConfig, datamodule: NightsDataModule) -> ModelCard:
     from nightsift.training.versions import versions
 
     nights = datamodule.catalogue.nights
-    model_args: dict[str, Any] = OmegaConf.to_container(cfg.model, resolve=True)  # type: ignore[assignment]
-    architecture = model_args.pop("architecture")
+    target = str(cfg.model._target_)
+    # A model of ours goes by its name, another one by where it is.
+    architecture = target.rpartition(".")[2] if target.startswith("nightsift.") else target
+    keys: dict[str, Any] = OmegaConf.to_container(cfg.model, resolve=True)  # type: ignore[assignment]
+    model_args = {key: value for key, value in keys.items() if not key.startswith("_")}
     causes: list[str] = []
     if architecture == "TwoScaleModel":
         if not cfg.data.measured:
@@ -151,9 +155,15 @@ def _hush_lightning() -> None:
         warnings.filterwarnings("ignore", message=remark)
 
 
+def job(cfg: DictConfig) -> float:
+    """One job of Hydra: trains, and tells a sweeper the number that `optimize` names."""
+    check_optimize(cfg.optimize)
+    return score_to_optimize(run(cfg), cfg.optimize)
+
+
 def main() -> None:
     """The Hydra application."""
-    launch("train", run, path_override="data.seq_dirs=[{}]")
+    launch("train", job, path_override="data.seq_dirs=[{}]")
 
 
 if __name__ == "__main__":
