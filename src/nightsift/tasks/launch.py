@@ -28,7 +28,12 @@ from nightsift.tasks.command_line import quote_plain_paths
 log = logging.getLogger(__name__)
 
 Run = Callable[[DictConfig], Any]
+# What Optuna raises at the end of a search in which every job failed.
+_NO_TRIAL = "No trials are completed yet."
 _HELP = {"-h", "--help", "--hydra-help"}
+# Choices that another package brings, and the extra that installs it.
+_PLUGIN = re.compile(r"Could not find 'hydra/(?:sweeper|launcher)/(\w+)'")
+_EXTRAS = {"optuna": "optuna", "joblib": "joblib", "ray": "ray", "submitit_slurm": "slurm"}
 USER_ERRORS = (NightsiftError, HydraException, OmegaConfBaseException, OSError)
 
 
@@ -59,6 +64,11 @@ def ending_on_user_errors(task: str) -> Iterator[None]:
         yield
     except USER_ERRORS as error:
         print(f"{task}: {describe(error)}", file=sys.stderr)
+        raise SystemExit(2) from None
+    except ValueError as error:
+        if str(error) != _NO_TRIAL:
+            raise
+        print(f"{task}: no trial succeeded: see error.txt in their folders", file=sys.stderr)
         raise SystemExit(2) from None
 
 
@@ -102,14 +112,17 @@ def describe(error: BaseException) -> str:
     """One line for a user: the innermost cause, and the key it came from."""
     key = getattr(error, "full_key", None)
     text = str(error)
+    place = re.search(r"full_key: (\S+)", text) if isinstance(error, HydraException) else None
+    prefix = f"{place[1]}: " if place else ""
     if isinstance(error, HydraException) and error.__cause__ is not None:
-        place = re.search(r"full_key: (\S+)", text)
-        prefix = f"{place[1]}: " if place else ""
         return prefix + describe(error.__cause__)
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     line = " ".join(part.strip() for part in text.splitlines() if part.strip())
+    missing = _PLUGIN.search(line)
+    if missing and missing[1] in _EXTRAS:
+        return f"{missing[0]}: pip install 'nightsift[{_EXTRAS[missing[1]]}]'"
     line = line.split(" object_type=")[0].split(" full_key:")[0]
     if isinstance(error, OmegaConfBaseException) and key:
         return f"{key}: {line}"
-    return line or type(error).__name__
+    return prefix + line or type(error).__name__
