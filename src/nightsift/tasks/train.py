@@ -79,6 +79,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     callbacks.append(WeightsExport(cfg.export.path))
     loggers = [instantiate(logger) for logger in cfg.logger.values() if logger]
     trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers)
+    for logger in trainer.loggers:
+        logger.log_hyperparams(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
     trainer.fit(module, datamodule, ckpt_path=checkpoint_to_resume(cfg), weights_only=True)
 
     model, card, _ = load_weights(cfg.export.path)
