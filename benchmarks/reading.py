@@ -34,8 +34,8 @@ from nightsift.data.windows import centred_windows
 from nightsift.fits.folders import find_files
 from nightsift.look.store import LookStore
 from nightsift.look.transforms import Published
+from nightsift.models.architectures.joint import JointFrameSeqModel
 from nightsift.models.card import ModelCard
-from nightsift.models.joint import JointFrameSeqModel
 from nightsift.models.weights import LoadedModel
 from nightsift.night.night import Night
 from nightsift.night.reading import read_nights

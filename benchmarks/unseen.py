@@ -33,8 +33,8 @@ from nightsift.heuristics.table import feature_table
 from nightsift.look.store import LookStore
 from nightsift.metrics.scores import binary_scores
 from nightsift.metrics.threshold import is_bad
+from nightsift.models.architectures.two_scale import BRANCHES, TwoScaleModel
 from nightsift.models.card import ModelCard
-from nightsift.models.two_scale import BRANCHES, TwoScaleModel
 from nightsift.models.weights import LoadedModel, build_model, load_weights
 from nightsift.night.night import NightSet
 from nightsift.night.reading import read_nights
