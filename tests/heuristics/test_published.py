@@ -7,8 +7,11 @@ import pytest
 from nightsift.errors import NightsiftError
 from nightsift.heuristics.published import SCORED, PublishedScore, published_features
 from nightsift.heuristics.score import judge_features
+from nightsift.look.look import Wanted
 from scenes import Scene, frame, smooth_night, write_night
+from values import read
 
+PUBLISHED = "file,index,median,mean,std,max,xc,yc,disp,fwhm_proxy,streak,flux_jump,date_obs"
 WEIGHTS = {"disp": 0.2, "fwhm_proxy": 0.2, "streak": 0.4, "flux_jump": 0.2}
 
 
@@ -28,7 +31,10 @@ def test_it_ranks_with_the_same_columns(tmp_path):
     files = write_night(tmp_path, scenes)
     (tmp_path / "x.fits").write_bytes(b"?")
     method = PublishedScore(weights=WEIGHTS)
-    table = judge_features(method.measure([*files, tmp_path / "x.fits"]), method)
+    nights = read(tmp_path / "cache", Wanted(measure=method.measure), seq_dirs=[tmp_path])
+    table = judge_features(method.table(nights), method)
+    assert ",".join(table.columns[:13]) == PUBLISHED
+    assert len(table) == 11
     assert table["candidate_score"].between(0, 1).all()
     assert table["explanation"].iloc[0] == "unreadable: not FITS"
     # The bad frame and the good one after it.

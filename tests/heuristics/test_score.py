@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nightsift.errors import NightsiftError
-from nightsift.heuristics.rules import REASONS, RULES
+from nightsift.heuristics.rules import REASONS, RULES, Rule, add_rules, all_reasons
 from nightsift.heuristics.score import RobustScore, judge_features
 from nightsift.heuristics.table import measure_night
 from scenes import smooth_night, write_night
@@ -148,5 +148,45 @@ def test_weights_of_unknown_reasons_are_refused():
 
 
 def test_every_reason_but_unreadable_has_a_rule():
-    assert {rule.reason for rule in RULES} == set(REASONS) - {"unreadable"}
-    assert len({rule.name for rule in RULES}) == len(RULES)
+    assert {rule.reason for rule in RULES.values()} == set(REASONS) - {"unreadable"}
+    assert all(name == rule.name for name, rule in RULES.items())
+
+
+def test_a_new_rule_with_a_reason_of_its_own_needs_no_other_change(gross_night, monkeypatch):
+    features = gross_night.drop(
+        columns=[
+            *(name for name in gross_night if name.startswith("severity_")),
+            *("candidate_score", "flag_any", "reason", "explanation"),
+        ]
+    )
+    monkeypatch.setattr(RULES, "_entries", dict(RULES))
+    crowd = Rule(
+        reason="crowd",
+        feature="n_stars",
+        kind="level",
+        worse=1,
+        limit=20.0,
+        text="{value:.0f} stars are too many",
+    )
+    add_rules(crowd)
+    verdict = RobustScore().judge(features)
+    assert all_reasons() == (*REASONS, "crowd")
+    assert verdict["severity_crowd"][0] == pytest.approx(features["n_stars"][0] / 20)
+    assert verdict["reason"][0] == "crowd"
+    stars = features["n_stars"][0]
+    assert verdict["explanation"][0] == f"crowd: {stars:.0f} stars are too many"
+    without = RobustScore(weights={"crowd": 0.0}).judge(features)
+    assert list(without["reason"]) == list(gross_night["reason"])
+    with pytest.raises(NightsiftError, match=r"rule 'severity_crowd_n_stars_level' is there"):
+        add_rules(replace(crowd, limit=3.0))
+
+
+def test_the_order_of_the_rules_changes_no_verdict(gross_night, monkeypatch):
+    names = ("candidate_score", "flag_any", "reason", "explanation")
+    features = gross_night.drop(
+        columns=[name for name in gross_night if name.startswith("severity_") or name in names]
+    )
+    monkeypatch.setattr(RULES, "_entries", dict(reversed(list(RULES.items()))))
+    verdict = RobustScore().judge(features)
+    for name in ("flag_any", "reason", "explanation"):
+        assert list(verdict[name]) == list(gross_night[name])

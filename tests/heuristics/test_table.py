@@ -1,16 +1,21 @@
 from __future__ import annotations
 
-import json
 import math
+from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+from astropy.io import fits
 
 from nightsift.errors import NightsiftError
-from nightsift.heuristics import table as module
-from nightsift.heuristics.table import PUBLISHED_COLUMNS, measure_files, measure_night
-from nightsift.look.measure import measure_file
-from scenes import Scene, smooth_night, write_night
+from nightsift.heuristics.rules import compared_by_rules
+from nightsift.heuristics.score import judge_features
+from nightsift.heuristics.table import PUBLISHED_COLUMNS, measure_night, night_table
+from nightsift.look.look import Wanted
+from nightsift.look.measure import AllFeatures
+from scenes import Scene, look_of, smooth_night, write_night
+from values import read
 
 PUBLISHED = "file,index,median,mean,std,max,xc,yc,disp,fwhm_proxy,streak,flux_jump,date_obs"
 
@@ -25,63 +30,71 @@ def test_the_published_columns_come_first_and_mean_something(tmp_path):
     assert table["date_obs"][0].startswith("2025-03-01T20:00:30")
 
 
-def test_unreadable_files_are_rows_with_a_reason(tmp_path):
+def test_a_folder_its_files_and_a_single_file_may_be_named(tmp_path):
+    files = write_night(tmp_path / "n", smooth_night(8, 1))
+    folder = measure_night(tmp_path / "n")
+    pd.testing.assert_frame_equal(measure_night(str(tmp_path / "n")), folder)
+    pd.testing.assert_frame_equal(measure_night(files[::-1]), folder)
+    alone = measure_night(files[2])
+    assert list(alone["file"]) == [str(files[2])]
+    assert alone["n_stars"][0] == folder["n_stars"][2]
+    assert np.isnan(alone["slow_transparency"][0])
+
+
+def test_unreadable_files_are_rows_with_a_reason_after_the_others(tmp_path):
     files = write_night(tmp_path, smooth_night(3, 2))
-    broken = tmp_path / "broken.fits"
+    broken = tmp_path / "a_broken.fits"
     broken.write_bytes(b"no image")
-    gone = tmp_path / "gone.fits"
-    table = measure_night([*files, broken, gone])
-    assert len(table) == 5
-    assert list(table["error"][3:]) == ["not FITS", "no such file"]
-    assert table["fwhm_px"][3:].isna().all()
+    table = measure_night([broken, *files])
+    assert list(table["file"]) == [*map(str, files), str(broken)]
+    assert list(table["error"]) == ["", "", "", "not FITS"]
+    assert table["fwhm_px"].notna().tolist() == [True, True, True, False]
+    assert list(table["index"]) == [0, 1, 2, 3]
+    worst = judge_features(table).iloc[0]
+    assert (worst["file"], worst["reason"]) == (str(broken), "unreadable")
+    assert worst["explanation"] == "unreadable: not FITS"
 
 
 def test_without_a_frame_the_user_is_told(tmp_path):
     broken = tmp_path / "broken.fits"
     broken.write_bytes(b"no image")
-    with pytest.raises(NightsiftError, match=r"none of 1 files holds a frame.*not FITS"):
+    with pytest.raises(NightsiftError, match=r"none of 1 files could be read.*not FITS"):
         measure_night([broken])
+    with pytest.raises(NightsiftError, match=r"gone\.fits does not exist"):
+        measure_night([tmp_path / "gone.fits"])
 
 
-def test_an_interrupted_run_goes_on_where_it_was(tmp_path, monkeypatch):
+def test_what_was_measured_is_kept_only_where_that_is_asked_for(tmp_path, decoded):
     files = write_night(tmp_path / "n", smooth_night(6, 3))
-    store = tmp_path / "store"
-    whole = measure_files(files, store=store, workers=1)
-    (path,) = store.glob("*.jsonl")
-    lines = path.read_text().splitlines(keepends=True)
-    # Killed while the fourth line was being written.
-    path.write_text("".join(lines[:3]) + lines[3][:100])
-    measured: list[str] = []
-
-    def counting(file):
-        measured.append(file.name)
-        return measure_file(file)
-
-    again = measure_files(files, store=store, workers=1, measure=counting)
-    assert measured == ["f003.fits", "f004.fits", "f005.fits"]
-    for file in files:
-        assert again[file].features == pytest.approx(whole[file].features, nan_ok=True)
-        assert again[file].stars.flux == pytest.approx(whole[file].stars.flux)
-    assert all(json.loads(line) for line in path.read_text().splitlines() if len(line) > 100)
-    measured.clear()
+    whole = measure_night(files, cache_dir=tmp_path / "cache")
+    assert sorted(decoded) == files
+    again = measure_night(files, cache_dir=tmp_path / "cache")
+    assert len(decoded) == 6
+    pd.testing.assert_frame_equal(again, whole)
+    pd.testing.assert_frame_equal(measure_night(files), whole)
+    assert len(decoded) == 12
     files[2].write_bytes(files[1].read_bytes())
-    measure_files(files, store=store, workers=1, measure=counting)
-    assert measured == ["f002.fits"]
+    measure_night(files, cache_dir=tmp_path / "cache")
+    assert decoded[12:] == [files[2]]
 
 
 def test_processes_measure_the_same(tmp_path):
     files = write_night(tmp_path, [Scene(stars=30)] * 17)
-    one = measure_files(files, workers=1)
-    two = measure_files(files, workers=2, processes=True)
-    for file in files:
-        assert two[file].features == pytest.approx(one[file].features, nan_ok=True)
+    one, two = (measure_night(files, workers=2, processes=many) for many in (False, True))
+    pd.testing.assert_frame_equal(one, two)
 
 
-def test_progress_counts_to_the_end(tmp_path):
-    files = write_night(tmp_path, smooth_night(4, 5))
-    seen = []
-    measure_files(files, workers=2, progress=lambda done, total: seen.append((done, total)))
-    assert seen[-1] == (4, 4)
+def test_a_night_as_a_table_holds_what_the_rules_look_at(tmp_path):
+    folder = tmp_path / "n"
+    write_night(folder, smooth_night(9, 4))
+    (night,) = read(tmp_path / "c", Wanted(measure=AllFeatures()), seq_dirs=[folder]).nights
+    before = night.features.copy()
+    table = night_table(night)
+    for item in compared_by_rules():
+        deviation, scale = night.deviation(item)
+        np.testing.assert_array_equal(table[item.column], deviation)
+        np.testing.assert_array_equal(table[item.scale_column], scale)
+    pd.testing.assert_frame_equal(night.features, before)
 
 
 @pytest.mark.parametrize(
@@ -97,13 +110,12 @@ def test_progress_counts_to_the_end(tmp_path):
     ],
     ids=["zero", "full", "flat strip", "tiny", "huge", "line", "negative"],
 )
-def test_strange_frames_are_measured_without_a_warning(tmp_path, pixels):
-    from astropy.io import fits
-
+def test_strange_frames_are_measured_without_a_warning(tmp_path: Path, pixels: np.ndarray):
     path = tmp_path / "x.fits"
     fits.writeto(path, pixels)
-    measured = measure_file(path)
-    assert measured.error == ""
-    assert not math.isinf(max(v for v in measured.features.values() if not math.isnan(v)))
-    assert len(measure_night([path])) == 1
-    assert module.PUBLISHED_COLUMNS[0] == "file"
+    look = look_of(path)
+    assert look.error == ""
+    assert not any(math.isinf(value) for value in look.features.values())
+    table = measure_night([path])
+    assert len(table) == 1
+    assert judge_features(table)["candidate_score"].between(0, 1).all()

@@ -72,15 +72,19 @@ def test_the_prior_folder_has_copies_where_links_fail(run_task, night, monkeypat
     assert not any(path.is_symlink() for path in Path("prior").iterdir())
 
 
-def test_the_second_run_measures_nothing_again(run_task, night, monkeypatch):
-    assert run_task("heuristics", str(night), "workers=1").status == 0
-    from nightsift.look import measure
+def test_the_second_run_decodes_nothing_again(run_task, night, decoded):
+    assert run_task("heuristics", str(night)).status == 0
+    assert sorted(decoded) == sorted([*night.glob("f*.fits"), night / "broken.fits"])
+    decoded.clear()
+    assert run_task("heuristics", str(night)).status == 0
+    assert decoded == [night / "broken.fits"]  # it may have been on its way
 
-    def never(_: object) -> None:
-        raise AssertionError("measured again")
 
-    monkeypatch.setattr(measure, "measure_frame", never)
-    assert run_task("heuristics", str(night), "workers=1").status == 0
+def test_what_prediction_has_read_is_not_read_again(run_task, night, decoded):
+    assert run_task("predict", str(night)).status == 0
+    decoded.clear()
+    assert run_task("heuristics", str(night)).status == 0
+    assert decoded == [night / "broken.fits"]
 
 
 def test_the_published_formula_runs(run_task, night):

@@ -80,11 +80,40 @@ def test_headers_are_written_and_put_back(run_task, nights):
 def test_python_gives_the_verdicts_of_the_command(run_task, nights, tmp_path):
     run_task("predict", str(nights))
     written = pd.read_csv(next(Path("outputs/predict").glob("*/predictions.csv")))
-    table = judge(nights, cache_dir=tmp_path / "cache", workers=1)
+    table = judge(nights, cache_dir=tmp_path / "cache", workers=1).table
     assert list(table["verdict"]) == list(written["verdict"])
+    assert list(table["reason"]) == list(written["reason"].fillna(""))
     assert np.allclose(table["prob_bad"], written["prob_bad"], atol=1e-5)
-    first = judge(Path(table["file"][0]), threshold=0.0)
+    first = judge(Path(table["file"][0]), threshold=0.0).table
     assert list(first["verdict"]) == ["bad"]
+
+
+def test_fault_12_each_file_is_looked_at_once_and_kept_for_the_next_run(
+    run_task, make_night, decoded
+):
+    folder = make_night("n", n=12, bad={3})
+    (folder / "broken.fits").write_bytes(b"no frame")
+    assert run_task("predict", str(folder), "lightcurve=true").status == 0
+    assert sorted(decoded) == sorted(folder.glob("*.fits"))
+    decoded.clear()
+    assert run_task("predict", str(folder), "threshold=0.9").status == 0
+    assert decoded == [folder / "broken.fits"]
+
+
+def test_a_night_that_was_rejected_before_is_passed_over_with_its_labels(
+    run_task, make_night, tmp_path
+):
+    """Its label table then names files of which other nights have some of the same name."""
+    root = tmp_path / "campaign"
+    for seed in range(3):
+        make_night(f"n{seed}", n=4, bad={0} if seed else {0, 1, 2, 3}, seed=seed, root=root)
+    ended = run_task("predict", str(root / "n0"), "threshold=0", "action=move", "yes=true")
+    assert "4 files moved" in ended.out
+    ended = run_task("predict", str(root), "out_csv=second.csv")
+    assert ended.status == 0, ended.err
+    table = pd.read_csv("second.csv")
+    assert [Path(file).parent.name for file in table["file"]] == ["n1"] * 4 + ["n2"] * 4
+    assert list(table["label"]) == [1, 0, 0, 0] * 2
 
 
 def test_kept_frames_are_linked_and_a_light_curve_that_cannot_be_is_said(run_task, nights):

@@ -8,6 +8,8 @@ import pytest
 import torch
 from astropy.io import fits
 
+from nightsift.look import store
+
 
 def relabel(nights: Path, label: str) -> None:
     for table in nights.rglob("labels.csv"):
@@ -92,21 +94,48 @@ def test_a_frame_of_nan_is_a_row_with_a_reason(run_task, quick, nights):
     assert "unreadable: no finite pixel" in row
 
 
-@pytest.mark.parametrize("what", ["checkpoint", "cache"])
-def test_a_full_disk_is_said_and_leaves_nothing_half_written(run_task, quick, monkeypatch, what):
-    real = torch.save if what == "checkpoint" else np.save
-
+def test_a_full_disk_is_said_and_leaves_nothing_half_written(run_task, quick, monkeypatch):
     def full(*args: object, **kwargs: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device", "disk")
 
-    monkeypatch.setattr(torch if what == "checkpoint" else np, "save", full)
+    monkeypatch.setattr(torch, "save", full)
     ended = run_task("train", *quick)
-    assert real is not None
     assert ended.status == 2
     assert "No space left on device" in ended.err.strip().splitlines()[-1]
     assert not list(Path("outputs").rglob("*.ckpt"))
     assert not list(Path("outputs").rglob("*.part"))
     assert not list(Path("outputs").rglob("joint_frame_seq.*"))
+
+
+@pytest.mark.parametrize("task", ["train", "predict", "heuristics"])
+def test_a_cache_that_is_full_is_one_line_and_stays_usable(
+    run_task, quick, make_night, monkeypatch, task
+):
+    night = make_night("n", n=12, side=96)
+    arguments = quick if task == "train" else [str(night)]
+    # A real full disk, as far as SQLite can tell.
+    limit = "PRAGMA max_page_count = 4;"
+    with monkeypatch.context() as patch:
+        patch.setattr(store, "_SCHEMA", limit + store._SCHEMA)
+        ended = run_task(task, *arguments, "cache_dir=cache")
+    assert ended.status == 2
+    (line,) = ended.err.strip().splitlines()
+    assert "disk is full" in line
+    assert "choose another place, cache_dir=DIR" in line
+    assert not list(Path("outputs").rglob("*.part"))
+    monkeypatch.setattr(store, "_connections", store._Connections())
+    if task == "train":  # takes long, and reads as the others do
+        return
+    assert run_task(task, *arguments, "cache_dir=cache").status == 0
+
+
+@pytest.mark.parametrize("task", ["predict", "heuristics"])
+def test_a_cache_that_cannot_be_is_one_line(run_task, make_night, task):
+    Path("file").write_text("")
+    ended = run_task(task, str(make_night("n", n=2)), "cache_dir=file")
+    assert ended.status == 2
+    (line,) = ended.err.strip().splitlines()
+    assert line.startswith(f"{task}: the cache file/looks cannot be used (Not a directory)")
 
 
 def test_a_bug_is_a_traceback_and_not_status_2(run_task, quick, monkeypatch):
@@ -115,6 +144,6 @@ def test_a_bug_is_a_traceback_and_not_status_2(run_task, quick, monkeypatch):
     def broken(*_args: object, **_kwargs: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(datamodule, "build_catalogue", broken)
-    with pytest.raises(ZeroDivisionError):
+    monkeypatch.setattr(datamodule, "read_nights", broken)
+    with pytest.raises(ZeroDivisionError, match="a bug"):
         run_task("train", *quick)
