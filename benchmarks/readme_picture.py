@@ -46,7 +46,7 @@ def draw(table: pd.DataFrame, threshold: float, out: Path) -> None:
     """Draw the first night of a test part, from its predictions."""
     table = table[(table["split"] == "test") & table["prob_seq"].notna()].reset_index(drop=True)
     # Notes of simulated frames read `cause: kind strength unit`.
-    table["cause"] = table["notes"].fillna("good").str.split(":").str[0]
+    table["cause"] = table["notes"].fillna("").str.split(":").str[0].replace("", "good")
     examples = []
     for i in chosen(table):
         caption = f"{table['cause'][i]}: {table['prob_bad'][i]:.2f}"

@@ -182,7 +182,8 @@ def per_defect(frames: Frames, row: Row) -> pd.DataFrame:
     truth = single_truths(path.parent for path in frames.path)
     truth = truth[truth["label"] == "bad"].set_index("path")
     caught = pd.Series(is_bad(row.prob, row.threshold), index=[str(path) for path in frames.path])
-    return truth.assign(caught=caught).dropna(subset="caught")[["kind", "part", "caught"]]
+    table = truth[["kind", "part"]].assign(caught=caught.reindex(truth.index))
+    return table.dropna(subset="caught")
 
 
 def entry(value: tuple[float, float, float]) -> str:
