@@ -83,6 +83,22 @@ def nights(make_night: MakeNight, tmp_path: Path) -> Path:
     return root
 
 
+@pytest.fixture
+def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
+    """Every path that is decoded by a look, as often as it is; threads only."""
+    from nightsift.look import look
+
+    seen: list[Path] = []
+    read_frame = look.read_frame
+
+    def counting(path: Path) -> object:
+        seen.append(path)
+        return read_frame(path)
+
+    monkeypatch.setattr(look, "read_frame", counting)
+    return seen
+
+
 @pytest.fixture(scope="session")
 def shared_nights() -> Path:
     """The folder of real labelled nights; skips where it is absent."""

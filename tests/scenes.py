@@ -13,10 +13,10 @@ from astropy.io import fits
 
 from nightsift.fits.header import FrameInfo
 from nightsift.fits.reader import Frame
-from nightsift.judge.score import judge_features
-from nightsift.judge.table import measure_night
-from nightsift.look.measure import Measured, measure_frame
-from nightsift.look.prepare import prepare
+from nightsift.heuristics.score import judge_features
+from nightsift.heuristics.table import measure_night
+from nightsift.look.look import Look, Wanted, take_look
+from nightsift.look.measure import AllFeatures, Decoded, Measurements
 
 SHAPE = (320, 420)
 START = datetime(2025, 3, 1, 20)
@@ -172,9 +172,17 @@ def frame(scene: Scene, seed: int = 0, shape: tuple[int, int] = SHAPE) -> Frame:
     return Frame(render(scene, seed, shape), FrameInfo(height=shape[0], width=shape[1]))
 
 
-def measure(of: Frame) -> Measured:
+def measure(of: Frame) -> Measurements:
     """What is measured on a frame."""
-    return measure_frame(of.info, prepare(of.pixels))
+    return AllFeatures()(Decoded(of.pixels))
+
+
+def look_of(path: Path) -> Look:
+    """A look at a file that is kept nowhere: facts, features, stars."""
+    taken = take_look(path, Wanted(measure=AllFeatures()))
+    if taken.measured is None:
+        return Look(path, error=taken.error)
+    return Look(path, taken.info, "", *taken.measured)
 
 
 def smooth_night(n: int, seed: int, **fixed: object) -> list[Scene]:

@@ -12,11 +12,12 @@ from hydra.errors import HydraException
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from nightsift.config import conf_dir, register_schemas
+from nightsift.config import register_schemas
 from nightsift.config.arguments import arguments_of, locate
 from nightsift.config.keys import GROUPS, TASKS, CalibrationKeys, FusionKeys, SourcesKeys
 from nightsift.config.targets import missing_arguments
 from nightsift.errors import NightsiftError
+from nightsift.shipped import conf_dir
 
 SRC = Path(__file__).parents[1] / "src" / "nightsift"
 CONF = conf_dir()

@@ -12,7 +12,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from nightsift.config import conf_dir, register_schemas
+from nightsift.config import register_schemas
+from nightsift.shipped import conf_dir
 from nightsift.tasks.launch import quote_plain_paths
 
 ROOT = Path(__file__).parents[1]

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from nightsift.data.cache import TensorCache
+from nightsift.data.catalogue import Record
 
 from nightsift.data.batches import (
     FrameDataset,
@@ -10,9 +12,7 @@ from nightsift.data.batches import (
     frame_loader,
     ordered_loader,
 )
-from nightsift.data.cache import TensorCache
-from nightsift.data.catalogue import Record
-from nightsift.look.transforms import Robust
+from nightsift.look.transforms.robust import Robust
 
 
 @pytest.fixture

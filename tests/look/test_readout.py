@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nightsift.look.readout import quantum_adu
+from nightsift.look.features.readout import quantum_adu
 from scenes import Scene, frame, measure
 
 

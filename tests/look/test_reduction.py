@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nightsift.look.reduction import block_mean, pixel_noise, reduce_frame
+from nightsift.look.reduction import pixel_noise, reduce_frame
 from scenes import Scene, render
 
 
@@ -33,11 +33,6 @@ def test_hot_pixels_go_and_stars_stay(side):
     assert b.hot_pixels - a.hot_pixels == pytest.approx(1000, abs=60)
     assert a.hot_pixels < 10
     assert np.mean(np.abs(a.image - b.image) > 100) < 5e-3
-
-
-def test_block_means_leave_an_incomplete_margin_out():
-    image = np.arange(35, dtype=np.float32).reshape(5, 7)
-    assert block_mean(image, 2) == pytest.approx(np.array([[4, 6, 8], [18, 20, 22]]))
 
 
 def test_saturation_is_where_pixels_pile_up():

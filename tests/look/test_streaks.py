@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nightsift.look.streaks import GRID, PIECE, _slopes
+from nightsift.look.features.streaks import GRID, PIECE, _slopes
 from scenes import Scene, frame, measure
 
 LIMIT = 7.0

@@ -2,11 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-import torch
 
 from nightsift.errors import NightsiftError
 from nightsift.look.transforms import build_transform
-from nightsift.look.two_scale import CUTOUTS, TwoScale, _pooled
+from nightsift.look.transforms.two_scale import CUTOUTS, TwoScale
 
 PLACES = [(90 + 150 * row, 100 + 150 * col) for row in range(3) for col in range(3)]
 
@@ -86,13 +85,3 @@ def test_arguments_are_checked_and_the_spec_builds_it_again():
     assert build_transform(TwoScale(clip=6.0).spec()).spec() == TwoScale(clip=6.0).spec()
     with pytest.raises(NightsiftError, match="positive"):
         build_transform({"name": "two_scale", "clip": 0})
-
-
-@pytest.mark.parametrize("shape", [(500, 650), (90, 128), (33, 500)])
-def test_cells_are_those_of_adaptive_pooling(shape):
-    image = np.random.default_rng(3).normal(size=shape).astype(np.float32)
-    tensor = torch.from_numpy(image)[None, None]
-    expected = torch.nn.functional.adaptive_avg_pool2d(tensor, 128)[0, 0].numpy()
-    assert _pooled(image, 128) == pytest.approx(expected, abs=1e-5)
-    expected = torch.nn.functional.adaptive_max_pool2d(tensor, 128)[0, 0].numpy()
-    assert np.array_equal(_pooled(image, 128, brightest=True), expected)

@@ -76,3 +76,16 @@ def test_undefined_scores_are_null_in_strict_json(label):
     table = score_table([0.1, 0.2, 0.3, 0.4], label, list("aabb"), 0.5, resamples=20)
     json.dumps(table, allow_nan=False)
     assert table["precision"]["value"] is None
+
+
+def test_verdicts_are_drawn_with_their_frames():
+    prob, label, group = nights()
+    by_threshold = score_table(prob, label, group, 0.5, resamples=100)
+    label[::7] = -1
+    prob[::5] = np.nan
+    pred = np.where(np.isnan(prob), np.nan, prob >= 0.5)
+    known = ~np.isnan(prob) & (label >= 0)
+    first = score_table(prob, label, group, 0.1, pred=pred, resamples=100)
+    second = score_table(prob[known], label[known], group[known], 0.5, resamples=100)
+    assert first == second
+    assert first != by_threshold

@@ -116,3 +116,25 @@ def test_three_in_three_hundred_is_one_percent():
     prob = np.concatenate([np.full(3, 0.9), np.full(297, 0.1), [0.5]])
     label = np.append(np.zeros(300), 1)
     assert binary_scores(prob, label, 0.5)["recall_at_1pct_false_rejection"] == 1
+
+
+def test_verdicts_of_several_thresholds_are_taken_as_they_are():
+    prob, label, _ = sample(7)
+    thresholds = np.where(np.arange(len(prob)) % 2, 0.3, 0.6)
+    pred = prob >= thresholds
+    ours = binary_scores(prob, label, float("nan"), pred=pred)
+    assert float(ours["accuracy"]) == pytest.approx(sk.accuracy_score(label, pred), **CLOSE)
+    assert float(ours["precision"]) == pytest.approx(sk.precision_score(label, pred), **CLOSE)
+    assert float(ours["recall"]) == pytest.approx(sk.recall_score(label, pred), **CLOSE)
+    assert float(ours["f1"]) == pytest.approx(sk.f1_score(label, pred), **CLOSE)
+    one = binary_scores(prob, label, 0.5)
+    assert binary_scores(prob, label, 0.2, pred=prob >= 0.5) == one
+    for name in ("auroc", "average_precision", "brier"):
+        assert ours[name] == one[name]
+
+
+def test_without_a_threshold_what_needs_one_is_undefined():
+    prob, label, _ = sample(2)
+    scores = binary_scores(prob, label, float("nan"), weights=np.ones((2, len(prob))))
+    undefined = {name for name, values in scores.items() if np.isnan(values).any()}
+    assert undefined == {"accuracy", "precision", "recall", "f1"}

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
-from nightsift.models.joint import JointFrameSeqModel
+from nightsift.models.architectures.joint import JointFrameSeqModel
 from nightsift.models.scoring import centre_logits, score_sequence
 
 # The published state_dict, written down from the description of the model.
@@ -162,6 +163,11 @@ def test_scoring_in_batches_equals_scoring_at_once(model):
     torch.testing.assert_close(torch.tensor(once.prob_seq), torch.tensor(parts.prob_seq))
     loose = score_sequence(model, [(x, nothing)], None)
     assert torch.isnan(torch.tensor(loose.prob_seq)).all()
+
+
+def test_a_night_without_frames_has_scores_of_the_right_shape(model):
+    scores = score_sequence(model, [], np.empty((0, 9), dtype=np.int64))
+    assert [part.shape for part in scores] == [(0,), (0,), (0, 0)]
 
 
 @pytest.mark.parametrize("arguments", [{"channels": (1, 2)}, {"dropout": 1.0}, {"seq_hidden": 0}])

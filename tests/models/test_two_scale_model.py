@@ -5,9 +5,9 @@ import time
 import pytest
 import torch
 
-from nightsift.models.joint import JointFrameSeqModel
-from nightsift.models.sequence import SEQUENCES
-from nightsift.models.two_scale import BRANCHES, GAPS, TwoScaleModel
+from nightsift.models.architectures.joint import JointFrameSeqModel
+from nightsift.models.architectures.two_scale import BRANCHES, GAPS, TwoScaleModel
+from nightsift.models.sequences import SEQUENCES
 
 CAUSES = ["cloud", "trailing"]
 

@@ -10,8 +10,8 @@ import torch
 from safetensors.torch import save_file
 
 from nightsift.errors import NightsiftError
+from nightsift.models.architectures.joint import JointFrameSeqModel
 from nightsift.models.card import ModelCard
-from nightsift.models.joint import JointFrameSeqModel
 from nightsift.models.weights import load_weights, save_weights
 
 
@@ -98,6 +98,85 @@ def test_other_models_damage_and_absence_are_named(tmp_path):
     for name, message in cases.items():
         with pytest.raises(NightsiftError, match=message):
             load_weights(tmp_path / name)
+
+
+STATE = JointFrameSeqModel().state_dict()
+BARE = {f"model.{key}": value for key, value in STATE.items()}
+CARD = {"card": ModelCard().to_json()}
+
+
+def test_a_checkpoint_of_training_gives_the_calibrated_card(tmp_path):
+    found = {"temperature": 1.5, "threshold": 0.3, "review_low": 0.2}
+    checkpoint = {"state_dict": BARE, "hyper_parameters": CARD, "nightsift_calibration": found}
+    torch.save(checkpoint, tmp_path / "best.ckpt")
+    card = load_weights(tmp_path / "best.ckpt").card
+    assert (card.threshold, card.temperature, card.review_low) == (0.3, 1.5, 0.2)
+    del checkpoint["nightsift_calibration"]  # before any validation
+    torch.save(checkpoint, tmp_path / "best.ckpt")
+    assert load_weights(tmp_path / "best.ckpt").card == ModelCard()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"state_dict": [1]}, "no state_dict"),
+        ({"state_dict": {1: torch.zeros(1)}}, "belongs to another model"),
+        ({"state_dict": BARE | {"model.gru.bias_hh_l0": [1.0]}}, "no plain state_dict"),
+        ({"hyper_parameters": [1]}, "no model card"),
+        ({"hyper_parameters": {"card": "text"}}, "no model card"),
+        ({"hyper_parameters": {"card": {}}}, "no format_version"),
+        ({"hyper_parameters": {"card": CARD["card"] | {"window": 4}}}, "window must be"),
+        ({"nightsift_calibration": [1]}, "no model card"),
+        ({"nightsift_calibration": {"temperature": float("nan")}}, "temperature must be"),
+        ({"nightsift_calibration": {"threshold": 2.0}}, "threshold must be"),
+        ({"nightsift_calibration": {"review_low": 0.6}}, "review_low must be at most threshold"),
+    ],
+)
+def test_a_checkpoint_of_another_kind_is_refused_in_one_line(tmp_path, changes, message):
+    checkpoint = {"state_dict": BARE, "hyper_parameters": CARD}
+    torch.save(checkpoint | changes, tmp_path / "best.ckpt")
+    with pytest.raises(NightsiftError, match=message) as caught:
+        load_weights(tmp_path / "best.ckpt")
+    assert "best.ckpt" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("gru.bias_hh_l0", torch.full((192,), torch.nan), "gru.bias_hh_l0 holds NaN or infinity"),
+        ("gru.bias_hh_l0", torch.zeros(192, dtype=torch.complex64), "no plain state_dict"),
+        ("gru.bias_hh_l0", torch.zeros(192).to_sparse(), "no plain state_dict"),
+        ("gru.bias_hh_l0", torch.zeros(192, device="meta"), "no plain state_dict"),
+        ("gru.bias_hh_l0", torch.zeros(191), r"expected \(192,\), got \(191,\)"),
+        (7, torch.zeros(1), "first 7: expected None"),
+    ],
+)
+def test_weights_that_are_no_numbers_are_refused(tmp_path, key, value, message):
+    torch.save(STATE | {key: value}, tmp_path / "x.pt")
+    with pytest.raises(NightsiftError, match=message):
+        load_weights(tmp_path / "x.pt")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"{", "is no JSON"),
+        (b"\xff\xfe", "cannot read"),
+        (b"[" * 100_000, "is no JSON"),
+        (b"[]", "no format_version"),
+        (b'{"format_version": 2, "threshold": NaN}', "threshold must be"),
+        (b'{"format_version": 2, "temperature": 1e999}', "temperature must be"),
+        (b'{"format_version": 2, "architecture": "os.system"}', "unknown model 'os.system'"),
+        (b'{"format_version": 2, "causes": ["cloud"]}', "causes must be those of"),
+    ],
+)
+def test_a_card_with_wrong_values_is_refused_with_its_file(saved, content, message):
+    folder, _, _ = saved
+    (folder / "joint_frame_seq.json").write_bytes(content)
+    with pytest.raises(NightsiftError, match=message) as caught:
+        load_weights(folder)
+    assert "joint_frame_seq" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_card_of_a_newer_format_is_refused(saved):

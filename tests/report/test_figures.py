@@ -82,6 +82,15 @@ def test_precision_recall_names_every_head_and_marks_the_threshold():
     assert "0.500" in shown
 
 
+def test_without_a_threshold_nothing_is_rejected_and_no_line_drawn():
+    prob, label, time = night(30)
+    figure = night_figure("a", time, prob, prob, prob, label, float("nan"))
+    assert "a: 30 frames, no threshold" in texts(figure)
+    assert "| threshold" not in texts(figure)
+    probs, label = heads()
+    assert "dot" not in texts(precision_recall_figure(probs, label, float("nan")))
+
+
 def test_reliability_draws_heads_with_missing_probabilities():
     probs, label = heads()
     figure = reliability_figure(probs, label)

@@ -11,7 +11,11 @@ import pytest
 from astropy.io import fits
 
 from nightsift.errors import NightsiftError
-from nightsift.report.handoff import link_kept, siril_files, write_lists
+from nightsift.registry import load_plugins
+from nightsift.report.handoff import HANDOFFS, link_kept, write_lists
+from nightsift.report.handoff.siril import siril_files
+
+LISTS = Path(__file__).with_name("lists_of_a_night.txt")
 
 
 @pytest.fixture
@@ -50,6 +54,77 @@ def features(table: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(
         {"file": table["file"][:6], "filter": "R", "elongation": 1.25, "night": "n", **values}
     )
+
+
+def test_the_lists_are_these_byte_by_byte(table, features, tmp_path):
+    folder = tmp_path / "lists"
+    found = sorted(
+        f"== {path.relative_to(folder).as_posix()}\n{path.read_bytes().decode()}"
+        for path in write_lists(folder, table, features)
+    )
+    known = LISTS.read_bytes().decode().replace("{folder}", str(tmp_path / "n 1"))
+    assert "".join(found) == known
+
+
+@pytest.fixture
+def handoffs(monkeypatch) -> None:
+    """What a test adds to the table is gone after it."""
+    assert {"lists", "astroimagej", "siril", "pixinsight", "nina"} <= set(HANDOFFS)
+    monkeypatch.setattr(HANDOFFS, "_entries", dict(HANDOFFS))
+
+
+def test_a_format_of_another_package_is_written_too(
+    table, features, tmp_path, handoffs, monkeypatch
+):
+    (tmp_path / "my_lists.py").write_text(
+        "from nightsift.report.handoff import HANDOFFS\n"
+        "def mine(table, features):\n"
+        "    bad = table[table['verdict'] == 'bad']\n"
+        "    return {'mine/bad.txt': f'{len(bad)} of {len(features)}\\n'}\n"
+        "HANDOFFS.add('mine', mine)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    load_plugins(["my_lists"])
+    written = write_lists(tmp_path / "lists", table, features)
+    assert written[-1] == tmp_path / "lists" / "mine" / "bad.txt"
+    assert written[-1].read_text() == "3 of 6\n"
+
+
+def fails(table, features):
+    return {"x.txt": str(table["no such column"])}
+
+
+def spoils(table, features):
+    table["verdict"] = "bad"
+    del features["fwhm_px"]
+    return {"x.txt": ""}
+
+
+@pytest.mark.parametrize(
+    ("handoff", "reason"),
+    [
+        (fails, "KeyError: 'no such column'"),
+        (lambda table, features: None, "AttributeError"),
+        (lambda table, features: {"x.txt": b"bytes"}, "AttributeError"),
+        (lambda table, features: {"../x.txt": ""}, "no path within the folder of lists"),
+        (lambda table, features: {"/x.txt": ""}, "no path within the folder of lists"),
+        (lambda table, features: {"": ""}, "no path within the folder of lists"),
+        (lambda table, features: {"kept.txt": ""}, "kept.txt is another hand-off's"),
+        (lambda table, features: {"kept.txt/x": ""}, "FileExistsError"),
+        (spoils, ""),
+    ],
+)
+def test_what_another_package_does_wrong_costs_its_own_format_alone(
+    table, features, tmp_path, handoffs, caplog, handoff, reason
+):
+    before = write_lists(tmp_path / "before", table, features)
+    HANDOFFS.add("mine", handoff)
+    after = write_lists(tmp_path / "after", table, features)
+    assert [path.name for path in after[: len(before)]] == [path.name for path in before]
+    assert [path.read_bytes() for path in after[: len(before)]] == [p.read_bytes() for p in before]
+    assert (tmp_path / "after" / "x.txt").exists() == (not reason)
+    assert bool(caplog.records) == bool(reason)
+    assert not reason or ("hand-off 'mine' is left out" in caplog.text and reason in caplog.text)
 
 
 def test_every_readable_frame_is_in_one_list(table, features, tmp_path):
@@ -135,9 +210,9 @@ def test_siril_itself_stacks_only_the_selected_frames_of_a_sequence(frames, feat
     run_siril(link)
     shutil.copy(tmp_path / "lists" / "siril_n_1" / "light_.seq", sequence)
     stack.write_text(f'requires 1.0.0\ncd "{sequence}"\nstack light_ sum -filter-included\n')
-    told = run_siril(stack)
-    assert "Using selected images filter (3/7 of the sequence)" in told
-    assert set(re.findall(r"Reading FITS: file light_0000(\d)", told)) == {"1", "4", "6"}
+    output = run_siril(stack)
+    assert "Using selected images filter (3/7 of the sequence)" in output
+    assert set(re.findall(r"Reading FITS: file light_0000(\d)", output)) == {"1", "4", "6"}
 
 
 def test_kept_frames_are_linked_night_by_night(table, tmp_path):

@@ -8,26 +8,7 @@ from astropy.io import fits
 
 from nightsift.review import thumbnails
 from nightsift.review.stretch import Limits, fitted, night_limits, own_limits, to_grey
-from nightsift.review.thumbnails import ThumbnailCache, block_average, make_thumbnail
-
-
-@pytest.mark.parametrize("kind", [np.uint16, np.int16, np.float32])
-@pytest.mark.parametrize(
-    ("shape", "out"), [((96, 96), (32, 32)), ((100, 50), (25, 12)), ((20, 30), (20, 30))]
-)
-def test_block_average_is_the_mean_of_blocks(kind, shape, out):
-    pixels = np.random.default_rng(0).integers(0, 30000, shape).astype(kind)
-    blocks = block_average(pixels, 32)
-    assert blocks.shape == out
-    side = shape[0] // out[0]
-    assert blocks[3, 5] == pytest.approx(
-        pixels[3 * side : 4 * side, 5 * side : 6 * side].astype(float).mean(), rel=1e-6
-    )
-
-
-def test_saturated_blocks_do_not_overflow():
-    pixels = np.full((4096, 64), 65535, np.uint16)
-    assert block_average(pixels, 2).max() == pytest.approx(65535)
+from nightsift.review.thumbnails import ThumbnailCache, make_thumbnail
 
 
 def test_a_faint_trail_survives():

@@ -19,7 +19,7 @@ from nightsift.simulate.detector import (
 )
 from nightsift.simulate.exposure import expose
 from nightsift.simulate.instrument import Instrument
-from nightsift.tasks.instruments import load_instruments, shipped_instruments
+from nightsift.simulate.instrument_files import read_instruments, shipped_instruments
 
 
 def flat_pair(
@@ -117,7 +117,7 @@ def test_cosmic_rays_come_at_their_rate(plain):
 
 
 def test_a_night_has_one_pattern_and_another_night_another():
-    (instrument,) = load_instruments(["sbig_0p30m"])
+    (instrument,) = read_instruments(["sbig_0p30m"])
     same = [draw_pattern(instrument, np.random.default_rng(3)) for _ in range(2)]
     assert np.array_equal(same[0].dark_e_s, same[1].dark_e_s)
     assert np.array_equal(same[0].flat, same[1].flat)
@@ -142,7 +142,7 @@ def test_amplifiers_differ_in_offset(plain):
 
 @pytest.mark.parametrize("name", shipped_instruments())
 def test_every_shipped_instrument_takes_a_frame(name):
-    (whole,) = load_instruments([name])
+    (whole,) = read_instruments([name])
     assert 0.2 < whole.scale_arcsec < 6
     assert 1.2 < whole.typical_fwhm_px < 12
     instrument = whole.cropped(128)
@@ -153,7 +153,7 @@ def test_every_shipped_instrument_takes_a_frame(name):
 
 
 def test_eight_instruments_and_more_ship_from_a_wide_field_to_a_metre():
-    instruments = load_instruments([])
+    instruments = read_instruments([])
     assert len(instruments) >= 8
     assert max(i.optics.aperture_m for i in instruments) == 1.0
     wide = next(i for i in instruments if i.optics.aperture_m == 0.15)

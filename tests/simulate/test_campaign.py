@@ -18,19 +18,19 @@ from astropy.time import Time
 from nightsift.errors import NightsiftError
 from nightsift.fits.reader import read_frame
 from nightsift.night.grouping import group_nights
-from nightsift.simulate import campaign as campaign_module
+from nightsift.simulate import processes
 from nightsift.simulate.campaign import CampaignSpec, make_campaign
 from nightsift.simulate.defects.catalogue import DEFECTS
 from nightsift.simulate.header import Shot, file_name, make_header
+from nightsift.simulate.instrument_files import read_instruments, shipped_instruments
 from nightsift.simulate.night import draw_night
-from nightsift.tasks.instruments import load_instruments, shipped_instruments
 
 TINY = CampaignSpec(nights=2, frames_per_night=14, mixed_frames=12, max_side=96, seed=3)
 SOME = ["sbig_0p30m", "newton_0p20m"]
 
 
 def made(out: Path, spec: CampaignSpec = TINY, names: list[str] = SOME, workers: int = 1):
-    return make_campaign(out, spec, load_instruments(names), workers=workers)
+    return make_campaign(out, spec, read_instruments(names), workers=workers)
 
 
 def digest(folder: Path) -> dict[str, str]:
@@ -132,7 +132,7 @@ def test_benign_nights_have_no_defect_and_are_spread_over_the_instruments(tmp_pa
 
 @pytest.mark.parametrize("name", shipped_instruments())
 def test_each_instrument_s_header_says_when_and_how_long(name):
-    (instrument,) = load_instruments([name])
+    (instrument,) = read_instruments([name])
     plan = draw_night(np.random.default_rng(0), instrument.cropped(96), n=12, number=3)
     start = plan.start + timedelta(seconds=float(plan.time_s[5]))
     shot = Shot(instrument, plan.target, plan.bands[5], start, plan.exposure_s, 6, 50.0, 1.3, 20.0)
@@ -165,7 +165,7 @@ def test_a_failure_leaves_nothing(tmp_path, monkeypatch):
     def full(*_args: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(campaign_module, "write_tables", full)
+    monkeypatch.setattr(processes, "write_tables", full)
     with pytest.raises(OSError, match="No space"):
         made(tmp_path / "a")
     assert list(tmp_path.iterdir()) == []
@@ -176,7 +176,7 @@ def test_progress_counts_every_frame(tmp_path):
     make_campaign(
         tmp_path / "a",
         TINY,
-        load_instruments(SOME),
+        read_instruments(SOME),
         workers=1,
         progress=lambda done, total: seen.append((done, total)),
     )

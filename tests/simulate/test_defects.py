@@ -9,15 +9,10 @@ import pytest
 import sep
 from scipy.spatial import cKDTree
 
-from nightsift.simulate.defects.catalogue import (
-    CAUSES,
-    DEFECTS,
-    Occurrence,
-    apply,
-    worst_label,
-)
+from nightsift.simulate.defects.catalogue import CAUSES, DEFECTS
 from nightsift.simulate.effect import Effect
 from nightsift.simulate.exposure import expose, light, starlight
+from nightsift.simulate.occurrences import Occurrence, apply, worst_label
 
 
 def effect_of(kind, strength, scene, *, seed=3, frame=0):

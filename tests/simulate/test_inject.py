@@ -14,10 +14,11 @@ from astropy.io import fits
 
 from nightsift.errors import NightsiftError
 from nightsift.fits.reader import read_frame
-from nightsift.simulate.defects.catalogue import DEFECTS, Occurrence, apply
+from nightsift.simulate.defects.catalogue import DEFECTS
 from nightsift.simulate.exposure import expose
 from nightsift.simulate.inject import inject, take_apart
-from nightsift.simulate.source import inject_folder
+from nightsift.simulate.inject_folder import inject_folder
+from nightsift.simulate.occurrences import Occurrence, apply
 from nightsift.simulate.spells import DefectSpec
 
 HEADER = {"EGAIN": 2.0}

@@ -9,23 +9,23 @@ import pytest
 from nightsift.errors import NightsiftError
 from nightsift.simulate.campaign import CampaignSpec, plan_campaign
 from nightsift.simulate.defects.catalogue import DEFECTS
+from nightsift.simulate.instrument_files import read_instruments
 from nightsift.simulate.night import draw_night
 from nightsift.simulate.spells import DefectSpec, plan_defects
 from nightsift.simulate.variety import vary
-from nightsift.tasks.instruments import load_instruments
 
 BROAD = CampaignSpec(nights=24, frames_per_night=30, mixed_frames=6, max_side=900, variety=1.0)
 
 
 def test_without_variety_a_telescope_stays_what_it_is():
-    for instrument in load_instruments([]):
+    for instrument in read_instruments([]):
         assert asdict(vary(instrument, np.random.default_rng(0), 0.0)) == asdict(instrument)
 
 
 def test_relatives_differ_and_are_possible_telescopes():
     """The constructor checks the ranges; a star is neither one pixel nor the frame."""
     rng = np.random.default_rng(1)
-    for instrument in load_instruments([]):
+    for instrument in read_instruments([]):
         relatives = [vary(instrument, rng, 1.0) for _ in range(20)]
         assert len({relative.optics.aperture_m for relative in relatives}) > 10
         widths = [relative.typical_fwhm_px for relative in relatives]
@@ -36,7 +36,7 @@ def test_relatives_differ_and_are_possible_telescopes():
 
 
 def test_every_night_of_a_broad_campaign_has_a_telescope_of_its_own():
-    jobs = plan_campaign(Path("out"), BROAD, load_instruments(["c14_0p36m", "newton_0p20m"]))
+    jobs = plan_campaign(Path("out"), BROAD, read_instruments(["c14_0p36m", "newton_0p20m"]))
     nights: dict[Path, list] = {}
     for job in jobs:
         if job.folder.name != "mixed":
@@ -51,7 +51,7 @@ def test_every_night_of_a_broad_campaign_has_a_telescope_of_its_own():
 
 def test_nobody_exposes_until_the_sky_fills_the_pixels():
     rng = np.random.default_rng(2)
-    for instrument in load_instruments([]):
+    for instrument in read_instruments([]):
         for number in range(5):
             plan = draw_night(rng, vary(instrument, rng, 1.0), n=12, number=number)
             assert plan.sky_e.max() <= 0.3001 * plan.instrument.detector.capacity_e

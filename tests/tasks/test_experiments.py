@@ -11,7 +11,8 @@ from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from nightsift.config import conf_dir, register_schemas
+from nightsift.config import register_schemas
+from nightsift.shipped import conf_dir
 
 EXPERIMENTS = sorted(path.stem for path in (conf_dir() / "experiment").glob("*.yaml"))
 # An experiment that is made to go with another one, and the package that it needs.

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nightsift.config import conf_dir
 from nightsift.errors import NightsiftError
-from nightsift.tasks.instruments import load_instruments, shipped_instruments
+from nightsift.shipped import conf_dir
+from nightsift.simulate.instrument_files import shipped_instruments
+from nightsift.tasks.instruments import load_instruments
 
 
 @pytest.fixture
@@ -54,3 +57,19 @@ def test_nonsense_is_refused_by_name(tmp_path, mine):
     mine.detector.gain_e_adu = -1.0
     with pytest.raises(NightsiftError, match=r"C14: gain_e_adu=-1\.0: expected"):
         load(tmp_path, mine)
+
+
+@pytest.mark.parametrize("source", ["--config-dir=conf", "hydra.searchpath=[pkg://theirs.conf]"])
+def test_a_config_dir_of_one_s_own_may_hold_instruments(run_task, mine, monkeypatch, source):
+    for folder in (Path("conf/instrument"), Path("theirs/conf/instrument")):
+        folder.mkdir(parents=True)
+        OmegaConf.save(mine, folder / "attic.yaml")
+    for package in ("theirs", "theirs/conf"):
+        Path(package, "__init__.py").touch()
+    monkeypatch.syspath_prepend(Path.cwd())
+    one = ["simulate=tiny", "simulate.nights=1", "simulate.mixed_frames=0", "contact_sheets=false"]
+    ended = run_task("simulate", "out=new", *one, "simulate.instruments=[attic]", source)
+    assert ended.status == 0, ended.err
+    ended = run_task("simulate", "out=new", *one, "simulate.instruments=[cellar]", source)
+    assert ended.status == 2
+    assert "no such instrument: cellar; expected a YAML file or one of attic, c14" in ended.err

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from nightsift.config import conf_dir
 from nightsift.errors import NightsiftError
+from nightsift.shipped import conf_dir
 from nightsift.tasks.launch import describe, quote_plain_paths
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from nightsift.config import conf_dir
+from nightsift.shipped import conf_dir
 
 SRC = Path(__file__).parents[2] / "src"
 # What a logger leaves, and the module that it needs.
@@ -26,7 +26,8 @@ import os, socket, sys
 from hydra import compose, initialize_config_dir
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
-from nightsift.config import conf_dir, register_schemas
+from nightsift.config import register_schemas
+from nightsift.shipped import conf_dir
 
 register_schemas()
 with initialize_config_dir(str(conf_dir()), version_base="1.3"):

@@ -134,7 +134,7 @@ def test_a_threshold_is_stored_given_or_tuned_on_nights_that_are_not_reported(
 def test_fault_14_a_foreign_state_dict_is_evaluated_with_the_published_input(
     nights, run_task, tmp_path
 ):
-    from nightsift.models.joint import JointFrameSeqModel
+    from nightsift.models.architectures.joint import JointFrameSeqModel
 
     torch.manual_seed(0)
     torch.save(JointFrameSeqModel().state_dict(), tmp_path / "foreign.pt")

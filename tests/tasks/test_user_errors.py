@@ -56,7 +56,7 @@ def relabel(nights: Path, label: str) -> None:
     ],
 )
 def test_a_users_error_is_one_line_and_status_2(run_task, nights, task, arguments, message):
-    from nightsift.models.joint import JointFrameSeqModel
+    from nightsift.models.architectures.joint import JointFrameSeqModel
 
     Path("empty").mkdir()
     Path("damaged.pt").write_bytes(b"junk")

@@ -4,6 +4,6 @@ Keys of a task are declared in `keys`; keys of a node with a `_target_` are the 
 constructor that it names (`constructors`), and are declared there alone.
 """
 
-from nightsift.config.loading import conf_dir, register_schemas
+from nightsift.config.loading import register_schemas
 
-__all__ = ["conf_dir", "register_schemas"]
+__all__ = ["register_schemas"]

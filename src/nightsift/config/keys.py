@@ -27,9 +27,10 @@ class TaskKeys:
 
 @dataclass
 class ExportKeys:
-    """Where a training run writes its weights, a `.pt`."""
+    """Where a training run writes its weights, a `.pt`, and whether as ONNX too."""
 
     path: str = "${run_dir}/joint_frame_seq.pt"
+    onnx: bool = False
 
 
 @dataclass
@@ -70,7 +71,7 @@ class EvaluateKeys(TaskKeys):
     """Keys of `evaluate`.
 
     Attributes:
-        ckpt: `pretrained`, a run folder or a file of weights.
+        ckpt: `pretrained`, a run folder or a file of weights, or a list of them to average.
         out_csv: the predictions; empty for the run folder.
         threshold: a probability, or `auto` for the one in the weights.
         calibrate: whether it is tuned on `calibration.nights`.
@@ -80,7 +81,7 @@ class EvaluateKeys(TaskKeys):
         resamples: of the bootstrap.
     """
 
-    ckpt: str = MISSING
+    ckpt: Any = MISSING
     out_csv: str = ""
     threshold: Any = "auto"
     calibrate: bool = False
@@ -100,7 +101,7 @@ class PredictKeys(TaskKeys):
 
     Attributes:
         folder: a night, or a folder of nights.
-        ckpt: `pretrained`, a run folder or a file of weights.
+        ckpt: `pretrained`, a run folder or a file of weights, or a list of them to average.
         out_csv: the predictions; empty for the run folder.
         action: `report`, `link` or `move`.
         kept_folder: of the links to kept frames; empty for the run folder.
@@ -120,7 +121,7 @@ class PredictKeys(TaskKeys):
     """
 
     folder: str = ""
-    ckpt: str = "pretrained"
+    ckpt: Any = "pretrained"
     out_csv: str = ""
     action: str = "report"
     kept_folder: str = ""

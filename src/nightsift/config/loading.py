@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import hydra._internal.hydra as application
@@ -13,14 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from nightsift.config.keys import GROUPS, TASKS
 from nightsift.config.targets import drop_unset, type_targets
-
-PACKAGED = Path(__file__).parents[1] / "conf"
-CHECKOUT = Path(__file__).parents[3] / "conf"
-
-
-def conf_dir() -> Path:
-    """The folder of configuration files: packaged in a wheel, else the checkout's."""
-    return PACKAGED if PACKAGED.is_dir() else CHECKOUT
+from nightsift.shipped import conf_dir
 
 
 def register_schemas(*, constructors: bool = True) -> None:

@@ -1,22 +1,23 @@
-"""Batches of frames and of windows, read from the cache as they are needed."""
+"""Batches of frames, of windows, and whole nights; tensors are read as they are needed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset
 
-from nightsift.data.cache import TensorCache
-from nightsift.data.catalogue import Record
-from nightsift.data.inputs import cause_targets
+from nightsift.data.causes import cause_targets
 from nightsift.data.windows import centred_windows
+from nightsift.look.look import Look, TensorRef
+from nightsift.look.store import read_tensors
+from nightsift.night.night import UNLABELLED, Night
 
-UNLABELLED = -1.0
+Floats = npt.NDArray[np.float32]
 
 
 class FrameBatch(NamedTuple):
@@ -24,10 +25,10 @@ class FrameBatch(NamedTuple):
 
     Attributes:
         frames: (B, C, S, S) float32.
-        inputs: (B, F) float32 measured numbers, NaN where missing; F is 0 for a model of
-            pixels alone.
+        inputs: (B, F) float32 numbers beside the pixels, NaN where missing; F may be 0.
         labels: (B,) float32, 1 bad, 0 good, -1 unlabelled.
-        causes: (B, C) float32, 1, 0 or -1 unknown for each of `nightsift.data.inputs.CAUSES`.
+        causes: (B, K) float32, 1, 0 or -1 unknown for each cause that the model names; K may
+            be 0.
     """
 
     frames: Tensor
@@ -40,7 +41,8 @@ class WindowBatch(NamedTuple):
     """Windows over the distinct frames of the batch.
 
     Attributes:
-        frames: the distinct frames.
+        frames: the distinct frames; unlabelled for the frame head where it learns from batches
+            of its own.
         group: (U,) the run that each of them belongs to.
         windows: (W, T) rows of `frames`.
         labels: (W, T) of every step.
@@ -54,6 +56,194 @@ class WindowBatch(NamedTuple):
     mask: Tensor
 
 
+class StoredFrames:
+    """Tensors of many frames that stay on disk until a part of them is asked for.
+
+    Args:
+        refs: where they are kept.
+    """
+
+    def __init__(self, refs: Sequence[TensorRef]) -> None:
+        self.refs = list(refs)
+
+    def __len__(self) -> int:
+        return len(self.refs)
+
+    def __getitem__(self, part: slice) -> Tensor:
+        """(B, C, S, S) float32 of a part."""
+        refs = self.refs[part]
+        return torch.from_numpy(read_tensors(refs)) if refs else torch.empty(0)
+
+
+class NightBatch(NamedTuple):
+    """The frames of one night, or of one part of it; or loose frames, without windows.
+
+    Attributes:
+        frames: (N, C, S, S) float32, or as many on disk: to be taken in slices.
+        inputs: (N, F), as in `FrameBatch`; likewise the next two.
+        labels: (N,).
+        causes: (N, K).
+        windows: (N, T) window of each frame as rows of the night; (0, T) without windows.
+        mask: (N, T) or (0, T), False where padded.
+        night: (N,) number of each frame's night among those read together.
+        row: (N,) number of each frame in its night.
+        files: paths as given, one per frame.
+    """
+
+    frames: Tensor | StoredFrames
+    inputs: Tensor
+    labels: Tensor
+    causes: Tensor
+    windows: Tensor
+    mask: Tensor
+    night: Tensor
+    row: Tensor
+    files: tuple[str, ...] = ()
+
+    def parts(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Pixels and inputs, `size` frames at a time."""
+        for start in range(0, len(self.labels), size):
+            part = slice(start, start + size)
+            yield self.frames[part], self.inputs[part]
+
+
+class Member(NamedTuple):
+    """One night as it is batched: tensors, numbers, labels, all (N, ...) in time order."""
+
+    number: int
+    night: Night
+    inputs: Floats
+    causes: Floats
+    labels: Floats
+
+    @property
+    def refs(self) -> list[TensorRef]:
+        """Where the tensors are kept."""
+        return [_ref(look) for look in self.night.looks]
+
+    def frames(self, rows: npt.NDArray[np.intp], *, judged: bool = True) -> FrameBatch:
+        """Some frames of the night; without their labels and causes where not `judged`."""
+        refs = self.refs
+        labels = self.labels[rows] if judged else np.full(len(rows), UNLABELLED, np.float32)
+        causes = self.causes[rows] if judged else np.full_like(self.causes[rows], UNLABELLED)
+        return FrameBatch(
+            torch.from_numpy(read_tensors(refs[row] for row in rows)),
+            torch.from_numpy(self.inputs[rows]),
+            torch.from_numpy(labels),
+            torch.from_numpy(causes),
+        )
+
+
+def _ref(look: Look) -> TensorRef:
+    if look.tensor is None:
+        raise ValueError(f"{look.path}: no tensor was wanted when it was read")
+    return look.tensor
+
+
+def make_member(number: int, night: Night, inputs: Floats, causes: Sequence[str] = ()) -> Member:
+    """A night ready to be batched.
+
+    Args:
+        number: among the nights read together.
+        night: the night.
+        inputs: (N, F) of `nightsift.data.inputs.InputSpec.compute`; F may be 0.
+        causes: names that the cause head is taught.
+    """
+    return Member(number, night, inputs, cause_targets(night.labels, causes), night.label_values)
+
+
+def night_batch(member: Member, rows: npt.NDArray[np.intp], *, window: int) -> NightBatch:
+    """Some frames of one night in time order; windows reach over these frames alone."""
+    windows, mask = centred_windows(len(rows) if member.night.ordered else 0, window)
+    refs, files = member.refs, member.night.files
+    return NightBatch(
+        StoredFrames([refs[row] for row in rows]),
+        torch.from_numpy(member.inputs[rows]),
+        torch.from_numpy(member.labels[rows]),
+        torch.from_numpy(member.causes[rows]),
+        torch.from_numpy(windows),
+        torch.from_numpy(mask),
+        torch.full((len(rows),), member.number),
+        torch.from_numpy(rows.astype(np.int64)),
+        tuple(str(files[row]) for row in rows),
+    )
+
+
+class NightDataset(Dataset[NightBatch]):
+    """One item per night; loose frames are joined to items of a useful size.
+
+    Args:
+        parts: nights and the rows of each that count, none of them empty.
+        window: frames per window, odd.
+        loose: so many loose frames, at most, are one item.
+    """
+
+    def __init__(
+        self, parts: Sequence[tuple[Member, npt.NDArray[np.intp]]], *, window: int, loose: int = 256
+    ) -> None:
+        self.window = window
+        self.items: list[list[tuple[Member, npt.NDArray[np.intp]]]] = []
+        size = 0
+        for member, rows in parts:
+            joined = self.items and not member.night.ordered and 0 < size <= loose - len(rows)
+            if joined:
+                self.items[-1].append((member, rows))
+            else:
+                self.items.append([(member, rows)])
+                size = 0
+            size = 0 if member.night.ordered else size + len(rows)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    def __getitem__(self, index: int) -> NightBatch:
+        """One night, or some loose frames; beyond the last an item without frames."""
+        if index >= len(self.items):
+            return night_batch(self.items[0][0][0], np.empty(0, np.intp), window=self.window)
+        batches = [night_batch(*part, window=self.window) for part in self.items[index]]
+        return batches[0] if len(batches) == 1 else _joined(batches)
+
+
+def _joined(batches: Sequence[NightBatch]) -> NightBatch:
+    refs = [ref for batch in batches for ref in _refs(batch)]
+    columns = {
+        name: torch.cat([getattr(batch, name) for batch in batches])
+        for name in ("inputs", "labels", "causes", "windows", "mask", "night", "row")
+    }
+    files = tuple(file for batch in batches for file in batch.files)
+    return NightBatch(frames=StoredFrames(refs), **columns, files=files)
+
+
+def _refs(batch: NightBatch) -> list[TensorRef]:
+    assert isinstance(batch.frames, StoredFrames)
+    return batch.frames.refs
+
+
+class Place(NamedTuple):
+    """One frame: number of its night in the list at hand, and row in it."""
+
+    member: int
+    row: int
+
+
+class FrameDataset(Dataset["FrameBatch | None"]):
+    """Frames of several nights; an item is a whole batch, asked for by its places.
+
+    Args:
+        members: the nights.
+    """
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self.members = members
+
+    def __getitem__(self, places: Sequence[Place]) -> FrameBatch | None:
+        """The batch of `places`, or None for none."""
+        if not places:
+            return None
+        single = [self.members[m].frames(np.array([row])) for m, row in places]
+        return FrameBatch(*(torch.cat(column) for column in zip(*single, strict=True)))
+
+
 class Run(NamedTuple):
     """Windows centred on `start` ... `stop - 1` of one sequence."""
 
@@ -62,164 +252,50 @@ class Run(NamedTuple):
     stop: int
 
 
-def label_tensor(records: Sequence[Record]) -> Tensor:
-    """Labels of `records`, (N,) float32, -1 where unlabelled."""
-    return torch.tensor([UNLABELLED if r.label is None else float(r.label) for r in records])
-
-
-def frame_batch(cache: TensorCache, records: Sequence[Record]) -> FrameBatch:
-    """The batch of `records`, all of them readable."""
-    refs = [record.ref for record in records if record.ref is not None]
-    return FrameBatch(
-        torch.from_numpy(cache.read_many(refs)),
-        torch.from_numpy(np.stack([record.inputs for record in records])),
-        label_tensor(records),
-        torch.tensor([cause_targets(record) for record in records]),
-    )
-
-
-class FrameDataset(Dataset[FrameBatch]):
-    """Frames in the order given; an item is a whole batch, asked for by its indices."""
-
-    def __init__(self, cache: TensorCache, records: Sequence[Record]) -> None:
-        self.cache = cache
-        self.records = records
-
-    def __len__(self) -> int:
-        return len(self.records)
-
-    def __getitem__(self, indices: Sequence[int]) -> FrameBatch:
-        """The batch of `indices`."""
-        return frame_batch(self.cache, [self.records[i] for i in indices])
-
-
-class WindowDataset(Dataset[WindowBatch]):
+class WindowDataset(Dataset["WindowBatch | None"]):
     """Runs of consecutive windows; overlapping windows share their frames.
 
     Args:
-        cache: where the tensors lie.
-        sequences: records in time order, one list per night (or block of a night).
+        sequences: nights and the rows of each that belong together, in time order.
         window: frames per window, odd.
+        judged: whether the frame head learns from these frames too.
     """
 
     def __init__(
-        self, cache: TensorCache, sequences: Sequence[Sequence[Record]], *, window: int
+        self,
+        sequences: Sequence[tuple[Member, npt.NDArray[np.intp]]],
+        *,
+        window: int,
+        judged: bool = False,
     ) -> None:
-        self.cache = cache
         self.sequences = sequences
         self.half = window // 2
-        self.windows = [centred_windows(len(records), window) for records in sequences]
+        self.judged = judged
+        self.windows = [centred_windows(len(rows), window) for _, rows in sequences]
 
-    def __getitem__(self, runs: Sequence[Run]) -> WindowBatch:
-        """The batch of `runs`."""
-        frames: list[Record] = []
+    def __getitem__(self, runs: Sequence[Run]) -> WindowBatch | None:
+        """The batch of `runs`, or None for none."""
+        if not runs:
+            return None
+        frames: list[FrameBatch] = []
         group, windows, labels, mask = [], [], [], []
         used = 0
         for number, run in enumerate(runs):
-            records = self.sequences[run.sequence]
+            member, members_rows = self.sequences[run.sequence]
             rows_of, inside = self.windows[run.sequence]
             first = max(0, run.start - self.half)
-            chosen = records[first : run.stop + self.half]
+            chosen = members_rows[first : run.stop + self.half]
             rows = torch.from_numpy(rows_of[run.start : run.stop] - first)
-            frames += chosen
+            frames.append(member.frames(chosen, judged=self.judged))
             group += [number] * len(chosen)
             windows.append(rows + used)
-            labels.append(label_tensor(chosen)[rows])
+            labels.append(torch.from_numpy(member.labels[chosen])[rows])
             mask.append(torch.from_numpy(inside[run.start : run.stop]))
             used += len(chosen)
         return WindowBatch(
-            frame_batch(self.cache, frames),
+            FrameBatch(*(torch.cat(column) for column in zip(*frames, strict=True))),
             torch.tensor(group),
             torch.cat(windows),
             torch.cat(labels),
             torch.cat(mask),
         )
-
-
-class RunSampler(Sampler[list[Run]]):
-    """Batches of runs in random order, cut anew from a random phase in every epoch.
-
-    Only windows whose centre is labelled are drawn.
-
-    Args:
-        sequences: as for `WindowDataset`.
-        batch: windows per batch.
-        run_length: consecutive windows drawn together, 1 to `batch`.
-        generator: of all draws.
-    """
-
-    def __init__(
-        self,
-        sequences: Sequence[Sequence[Record]],
-        *,
-        batch: int,
-        run_length: int,
-        generator: torch.Generator,
-    ) -> None:
-        self.spans = [
-            span for i, records in enumerate(sequences) for span in _labelled_spans(i, records)
-        ]
-        self.batch = batch
-        self.run_length = run_length
-        phase = int(torch.randint(run_length, (1,), generator=generator))
-        self.runs = [run for span in self.spans for run in self._cut(span, phase)]
-        self.order = torch.randperm(len(self.runs), generator=generator).tolist()
-
-    def _cut(self, span: Run, phase: int) -> list[Run]:
-        cuts = [*range(span.start + phase, span.stop, self.run_length)]
-        edges = sorted({span.start, *cuts, span.stop})
-        return [Run(span.sequence, start, stop) for start, stop in pairwise(edges)]
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-    def __iter__(self) -> Iterator[list[Run]]:
-        batch: list[Run] = []
-        for run in (self.runs[i] for i in self.order):
-            if batch and sum(r.stop - r.start for r in [*batch, run]) > self.batch:
-                yield batch
-                batch = []
-            batch.append(run)
-        if batch:
-            yield batch
-
-
-def _labelled_spans(sequence: int, records: Sequence[Record]) -> list[Run]:
-    """Stretches of consecutive labelled frames."""
-    labelled = np.array([False, *(r.label is not None for r in records), False])
-    edges = np.flatnonzero(labelled[1:] != labelled[:-1])
-    return [Run(sequence, int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
-
-
-def frame_loader(
-    dataset: FrameDataset, *, batch: int, balanced: bool, generator: torch.Generator
-) -> DataLoader[FrameBatch]:
-    """Shuffled training frames, or as many drawn with equal chance for either class.
-
-    The order is drawn here and not when an iteration starts: Lightning starts one more
-    iteration in an epoch that it does not resume.
-    """
-    count = len(dataset.records)
-    order = torch.randperm(count, generator=generator)
-    if balanced:
-        labels = label_tensor(dataset.records).long()
-        weights = 1.0 / torch.bincount(labels, minlength=2)[labels]
-        order = torch.multinomial(weights, count, replacement=True, generator=generator)
-    batches = [part.tolist() for part in torch.split(order, batch)]
-    return batch_loader(dataset, batches, generator)
-
-
-def batch_loader(
-    dataset: Dataset[Any], batches: Iterable[Any], generator: torch.Generator
-) -> DataLoader[Any]:
-    """Loads whole batches; `generator` keeps the loader off torch's global random state."""
-    return DataLoader(dataset, sampler=batches, batch_size=None, generator=generator)
-
-
-def ordered_loader(dataset: FrameDataset, *, batch: int) -> DataLoader[FrameBatch]:
-    """All frames once, in order."""
-    chunks = [
-        range(start, min(start + batch, len(dataset.records)))
-        for start in range(0, len(dataset.records), batch)
-    ]
-    return DataLoader(dataset, sampler=chunks, batch_size=None)

@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.utilities.combined_loader import CombinedLoader
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from nightsift.data.batches import (
-    FrameBatch,
     FrameDataset,
-    RunSampler,
+    Member,
+    NightBatch,
+    NightDataset,
+    Place,
     WindowDataset,
-    batch_loader,
-    frame_loader,
-    ordered_loader,
+    make_member,
 )
-from nightsift.data.cache import TensorCache
-from nightsift.data.catalogue import Catalogue, NightData, Record, Sources, build_catalogue
-from nightsift.data.inputs import attach_inputs
-from nightsift.data.split import SplitSpec, assign_splits
-from nightsift.data.windows import centred_windows, check_window
+from nightsift.data.causes import known_causes
+from nightsift.data.inputs import InputSpec, compute_inputs
+from nightsift.data.measured import measured_inputs
+from nightsift.data.samplers import (
+    BatchSampler,
+    FixedBatches,
+    FrameSampler,
+    ItemSampler,
+    RunSampler,
+)
+from nightsift.data.split import PARTS, Split, SplitSpec, split_nights
+from nightsift.data.windows import check_window
 from nightsift.errors import NightsiftError
-from nightsift.look.store import MEASURED
+from nightsift.look.look import Wanted
+from nightsift.look.measure import AllFeatures
+from nightsift.look.store import LookStore
 from nightsift.look.transforms import Transform
+from nightsift.look.transforms.robust import Robust
+from nightsift.night.night import NightSet
+from nightsift.night.reading import Bar, no_bar, read_nights
+from nightsift.night.sources import Sources
+
+Rows = npt.NDArray[np.intp]
 
 
 class ClassCounts(NamedTuple):
@@ -41,66 +55,68 @@ class ClassCounts(NamedTuple):
     seq_bad: int
 
 
-class EvaluationSet(NamedTuple):
-    """Records of one split; `windows` (M, T) are rows of it, for the frames `windowed` (M,)."""
-
-    records: list[Record]
-    windowed: npt.NDArray[np.int64]
-    windows: npt.NDArray[np.int64]
-
-
 class NightsDataModule(pl.LightningDataModule):
     """Frames and windows of labelled nights, decoded once and split by night.
 
+    A training batch is `{"frames": FrameBatch | None, "windows": WindowBatch | None}`; an item
+    of validation, test and prediction is a whole night (`nightsift.data.batches.NightBatch`).
+    Prediction takes all frames, labelled or not.
+
     Args:
-        mixed_dirs: folders of loose labelled frames.
         seq_dirs: night folders, or folders of night folders.
-        label_csv: the label table that is believed first; empty for none.
+        mixed_dirs: folders of loose labelled frames.
+        label_csv: the label table that is believed first; empty for none. `*labels*.csv`
+            inside the folders are found without being named.
         label_dirs: more folders that hold `*labels*.csv`.
         labels_from_names: "bad" in the file name of an unlisted frame means bad.
         max_gap_h: a longer pause starts a new night, hours.
-        transform: pixels to network input.
-        img_size: side of the network input, px.
+        transform: pixels to network input; None for `nightsift.look.transforms.robust.Robust`.
+        img_size: side of the network input, px, at least 16.
         window: frames per window, odd.
         frame_batch: frames per training batch.
         seq_batch: windows per training batch.
         run_length: consecutive windows that are drawn together and share their encodings;
-            1 draws every window by itself.
+            1 draws every window by itself; at most `seq_batch`.
         frames: `all` draws every labelled frame for the frame head; `mixed` only the mixed ones,
             where the frame head also learns from the frames of the windows.
-        measured: whether the model sees measured numbers beside the pixels.
+        measured: whether the model sees measured numbers beside the pixels; or which ones.
         sampler: `plain` shuffles the frames; `balanced` draws both classes equally often.
-        split: how nights are divided.
-        cache_dir: where tensors are kept.
-        workers: threads that decode; 0 means one per core.
+        split: how nights are divided; None for `SplitSpec()`.
+        cache_dir: where looks at files are kept.
+        workers: files read at the same time; 0 means one per core.
+        processes: read in processes instead of threads: faster, but only for programs with an
+            `if __name__ == "__main__"`.
         seed: of the draws.
     """
 
     def __init__(
         self,
+        seq_dirs: Sequence[str | Path] = (),
+        mixed_dirs: Sequence[str | Path] = (),
         *,
-        mixed_dirs: Sequence[str],
-        seq_dirs: Sequence[str],
-        label_csv: str,
-        label_dirs: Sequence[str],
-        labels_from_names: bool,
-        max_gap_h: float,
-        transform: Transform,
-        img_size: int,
-        window: int,
-        frame_batch: int,
-        seq_batch: int,
-        run_length: int,
-        frames: Literal["all", "mixed"],
-        measured: bool,
-        sampler: Literal["plain", "balanced"],
-        split: SplitSpec,
-        cache_dir: str,
-        workers: int,
-        seed: int,
+        label_csv: str = "",
+        label_dirs: Sequence[str] = (),
+        labels_from_names: bool = False,
+        max_gap_h: float = 4.0,
+        transform: Transform | None = None,
+        img_size: int = 128,
+        window: int = 9,
+        frame_batch: int = 32,
+        seq_batch: int = 8,
+        run_length: int = 8,
+        frames: Literal["all", "mixed"] = "all",
+        measured: bool | InputSpec = False,
+        sampler: Literal["plain", "balanced"] = "plain",
+        split: SplitSpec | None = None,
+        cache_dir: str | Path = "outputs/cache",
+        workers: int = 0,
+        processes: bool = False,
+        seed: int = 0,
     ) -> None:
         super().__init__()
         check_window(window)
+        if img_size < 16:
+            raise NightsiftError(f"data.img_size must be at least 16, got {img_size}")
         if min(frame_batch, seq_batch) < 1 or not 1 <= run_length <= seq_batch:
             raise ValueError(
                 "data.frame_batch and data.seq_batch must be >= 1, data.run_length 1 to seq_batch"
@@ -117,124 +133,202 @@ class NightsDataModule(pl.LightningDataModule):
             labels_from_names=labels_from_names,
             max_gap_h=max_gap_h,
         )
-        self.cache = TensorCache(Path(cache_dir), transform, img_size=img_size, workers=workers)
-        self.store = Path(cache_dir) / MEASURED
+        self.inputs = measured if isinstance(measured, InputSpec) else None
+        if measured is True:
+            self.inputs = measured_inputs()
+        self.causes = known_causes() if measured else []
+        self.wanted = Wanted(
+            transform=transform or Robust(),
+            img_size=img_size,
+            measure=AllFeatures() if measured else None,
+        )
+        self.store = LookStore(Path(cache_dir))
         self.workers = workers
+        self.processes = processes
         self.window = window
         self.frame_batch = frame_batch
         self.seq_batch = seq_batch
         self.run_length = run_length
         self.frames = frames
-        self.measured = measured
-        self.sampler = sampler
-        self.split = split
+        self.balanced = sampler == "balanced"
+        self.split_spec = split or SplitSpec()
         self.seed = seed
-        self.progress: Callable[[int, int], None] | None = None
-        self._catalogue: Catalogue | None = None
+        self.bar: Bar = no_bar
+        self._nights: NightSet | None = None
+        self._split: Split | None = None
+        self._members: list[Member] = []
 
     @property
-    def catalogue(self) -> Catalogue:
-        """Every file found; available after `setup`."""
-        if self._catalogue is None:
+    def nights(self) -> NightSet:
+        """Every night found; after `setup`."""
+        if self._nights is None:
             raise RuntimeError("call setup() first")
-        return self._catalogue
+        return self._nights
+
+    @property
+    def split(self) -> Split:
+        """Which part each frame belongs to; after `setup` for anything but prediction."""
+        if self._split is None:
+            raise RuntimeError("call setup() first")
+        return self._split
+
+    @property
+    def card_facts(self) -> dict[str, Any]:
+        """What the card of a model must say about its input, as JSON primitives."""
+        transform = self.wanted.transform
+        assert transform is not None
+        return {
+            "transform": transform.spec(),
+            "img_size": self.wanted.img_size,
+            "window": self.window,
+            "inputs": self.inputs.to_json() if self.inputs else {},
+            "causes": list(self.causes),
+        }
+
+    @property
+    def split_facts(self) -> dict[str, Any]:
+        """What the card of a model must say about the nights it has seen."""
+        nights = self.nights.nights
+        return {
+            "splits": {part: self.split.names(part) for part in PARTS},
+            "fingerprints": {night.name: night.fingerprint for night in nights},
+        }
+
+    def prepare_data(self) -> None:
+        """Read every file once, in one process: the others find the looks in the cache."""
+        self._read()
 
     def setup(self, stage: str | None = None) -> None:
-        """Find, decode, label, group and split; does nothing the second time.
+        """Read and group, and for all but prediction split; does nothing the second time.
 
         Raises:
-            NightsiftError: no data, or not both classes in the training part.
+            NightsiftError: no data; for fitting: not both classes in the training part, or no
+                label in the validation part.
         """
-        if self._catalogue is not None:
+        self._read()
+        if stage == "predict" or self._split is not None:
             return
-        catalogue = build_catalogue(self.sources, self.cache, progress=self.progress)
-        if self.measured:
-            attach_inputs(catalogue, self.store, workers=self.workers, progress=self.progress)
-        self._catalogue = catalogue
-        assign_splits(self._catalogue.nights, self.split, window=self.window)
+        self._split = split_nights(self.nights.nights, self.split_spec, window=self.window)
+        if stage not in ("fit", None):
+            return
         counts = self.class_counts
         if not counts.frame_good or not counts.frame_bad:
             raise NightsiftError(
                 "training needs good and bad labelled frames, the training part has "
                 f"{counts.frame_good} good and {counts.frame_bad} bad "
-                f"({self._catalogue.summary()}): add labels or change data.split"
+                f"({self.nights.summary()}): add labels or change data.split"
             )
-        if not any(record.label is not None for record in self.evaluation_set("val").records):
+        if not any((member.labels[rows] >= 0).any() for member, rows in self._parts("val")):
             raise NightsiftError("validation has no labelled frame: change data.split")
+
+    def _read(self) -> None:
+        if self._nights is not None:
+            return
+        nights = read_nights(
+            self.sources,
+            self.wanted,
+            self.store,
+            workers=self.workers,
+            processes=self.processes,
+            bar=self.bar,
+        )
+        inputs = compute_inputs(
+            self.inputs, nights.nights, workers=self.workers, processes=self.processes
+        )
+        self._members = [
+            make_member(number, night, own, self.causes)
+            for number, (night, own) in enumerate(zip(nights.nights, inputs, strict=True))
+        ]
+        self._nights = nights
 
     @property
     def class_counts(self) -> ClassCounts:
         """Labelled training frames by class."""
-        frames = [r.label for r in self._train_frames()]
-        steps = [r.label for records in self._train_sequences() for r in records]
-        return ClassCounts(frames.count(0), frames.count(1), steps.count(0), steps.count(1))
+        parts = self._parts("train")
+        frames = _labels(parts)
+        steps = _labels([part for part in parts if part[0].night.ordered])
+        return ClassCounts(
+            *(int(np.sum(own == value)) for own in (frames, steps) for value in (0, 1))
+        )
 
-    def _train_frames(self) -> list[Record]:
-        return [
-            record
-            for night in self.catalogue.nights
-            for record in night.records
-            if record.split == "train" and record.label is not None
-        ]
-
-    def _drawn_frames(self) -> list[Record]:
-        if self.frames == "all":
-            return self._train_frames()
-        nights = self.catalogue.nights
-        mixed = {id(record) for night in nights if not night.ordered for record in night.records}
-        return [record for record in self._train_frames() if id(record) in mixed]
-
-    def _train_sequences(self) -> list[list[Record]]:
-        parts = [self._part(night, "train") for night in self.catalogue.nights if night.ordered]
-        return [part for part in parts if any(record.label is not None for record in part)]
-
-    @staticmethod
-    def _part(night: NightData, split: str) -> list[Record]:
-        return [record for record in night.records if record.split == split]
+    def _parts(self, part: str) -> list[tuple[Member, Rows]]:
+        """The nights that have frames in a part, and their rows."""
+        found = [(member, self.split.rows(member.night, part)) for member in self._members]
+        return [(member, rows) for member, rows in found if len(rows)]
 
     def train_dataloader(self) -> CombinedLoader:
-        """Frames and windows side by side; the shorter loader adds nothing once it has ended.
-
-        Every epoch has its own seed, so that a resumed run draws what the uninterrupted one
-        would have drawn.
-        """
-        epoch = self.trainer.current_epoch if self.trainer else 0
-        generator = torch.Generator().manual_seed(self.seed * 100_003 + epoch)
-        loaders: dict[str, DataLoader[object]] = {}
-        frames = self._drawn_frames()
-        if frames:
-            loaders["frames"] = frame_loader(
-                FrameDataset(self.cache, frames),
+        """Frames and windows side by side; the shorter loader adds nothing once it has ended."""
+        parts = self._parts("train")
+        loaders: dict[str, DataLoader[Any]] = {}
+        drawn = [p for p in parts if self.frames == "all" or not p[0].night.ordered]
+        places = [
+            Place(number, int(row))
+            for number, (member, rows) in enumerate(drawn)
+            for row in rows[member.labels[rows] >= 0]
+        ]
+        if places:
+            labels = np.array([drawn[m][0].labels[row] for m, row in places], dtype=np.float32)
+            frame_sampler = FrameSampler(
+                places,
+                labels,
                 batch=self.frame_batch,
-                balanced=self.sampler == "balanced",
-                generator=generator,
+                balanced=self.balanced,
+                **self._dealing(0),
             )
-        sequences = self._train_sequences()
+            dataset = FrameDataset([member for member, _ in drawn])
+            loaders["frames"] = self._train_loader(dataset, frame_sampler)
+        sequences = [p for p in parts if p[0].night.ordered and (_labels([p]) >= 0).any()]
         if sequences:
-            runs = RunSampler(
-                sequences,
+            run_sampler = RunSampler(
+                [_labels([sequence]) for sequence in sequences],
                 batch=self.seq_batch,
                 run_length=self.run_length,
-                generator=generator,
+                **self._dealing(1),
             )
-            dataset = WindowDataset(self.cache, sequences, window=self.window)
-            loaders["windows"] = batch_loader(dataset, runs, generator)
+            windows = WindowDataset(sequences, window=self.window, judged=self.frames == "mixed")
+            loaders["windows"] = self._train_loader(windows, run_sampler)
         return CombinedLoader(loaders, mode="max_size")
 
-    def val_dataloader(self) -> DataLoader[FrameBatch]:
-        """Validation frames once, in order."""
-        records = self.evaluation_set("val").records
-        return ordered_loader(FrameDataset(self.cache, records), batch=self.frame_batch)
+    def _dealing(self, purpose: int) -> dict[str, int]:
+        """Which share of the batches is this process's."""
+        rank, world = (0, 1) if self.trainer is None else _rank(self.trainer)
+        return {"seed": 2 * self.seed + purpose, "rank": rank, "world_size": world}
 
-    def evaluation_set(self, split: str) -> EvaluationSet:
-        """Frames of one split with the windows of the ordered ones."""
-        records: list[Record] = []
-        windowed: list[int] = []
-        windows = [np.empty((0, self.window), dtype=np.int64)]
-        for night in self.catalogue.nights:
-            part = self._part(night, split)
-            if night.ordered:
-                windowed += range(len(records), len(records) + len(part))
-                windows.append(centred_windows(len(part), self.window).rows + len(records))
-            records += part
-        return EvaluationSet(records, np.array(windowed, dtype=np.int64), np.concatenate(windows))
+    def _train_loader(self, dataset: Dataset[Any], sampler: BatchSampler[Any]) -> DataLoader[Any]:
+        # Lightning sets it outside of its constructor, where mypy does not look.
+        fixed = getattr(self.trainer, "overfit_batches", 0) > 0
+        return DataLoader(
+            dataset, sampler=FixedBatches(sampler) if fixed else sampler, batch_size=None
+        )
+
+    def val_dataloader(self) -> DataLoader[NightBatch]:
+        """Validation nights in order."""
+        return self._night_loader(self._parts("val"))
+
+    def test_dataloader(self) -> DataLoader[NightBatch]:
+        """Test nights in order."""
+        return self._night_loader(self._parts("test"))
+
+    def predict_dataloader(self) -> DataLoader[NightBatch]:
+        """All nights in order, whatever part they belong to."""
+        return self._night_loader(
+            [(member, np.arange(len(member.night))) for member in self._members]
+        )
+
+    def _night_loader(self, parts: list[tuple[Member, Rows]]) -> DataLoader[NightBatch]:
+        if not parts:
+            raise NightsiftError("no frames in this part: change data.split")
+        dataset = NightDataset(parts, window=self.window)
+        rank, world = (0, 1) if self.trainer is None else _rank(self.trainer)
+        sampler = ItemSampler(dataset, num_replicas=world, rank=rank) if world > 1 else None
+        return DataLoader(dataset, sampler=sampler, batch_size=None)
+
+
+def _labels(parts: Sequence[tuple[Member, Rows]]) -> npt.NDArray[np.float32]:
+    return np.concatenate(
+        [*(member.labels[rows] for member, rows in parts), np.empty(0, np.float32)]
+    )
+
+
+def _rank(trainer: pl.Trainer) -> tuple[int, int]:
+    return trainer.global_rank, trainer.world_size

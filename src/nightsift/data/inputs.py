@@ -1,101 +1,161 @@
-"""The measured numbers of each frame, beside its tensor."""
+"""What a model sees beside the pixels: numbers that mean the same on every camera.
+
+An `InputSpec` says of each number what it is made of. It travels in the card of the weights: rules
+may come, go and be tuned without changing what weights that exist are given.
+"""
 
 from __future__ import annotations
 
-import os
-import re
-from collections.abc import Callable
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from nightsift.data.catalogue import Catalogue, NightData, Record
-from nightsift.data.relative import (
-    INPUT_NAMES,
-    loose_inputs,
-    night_inputs,
-    relative_inputs,
-)
-from nightsift.judge.rules import REASONS
-from nightsift.judge.table import measure_files
-from nightsift.look.measure import Measured
-from nightsift.look.parallel import make_pool
-from nightsift.night.grouping import Night
+from nightsift.data.columns import GAPS, Floats, InputColumn, check_comparison, is_number
+from nightsift.errors import NightsiftError
+from nightsift.look.parallel import FRAMES_WORTH_PROCESSES, make_pool, worker_count
+from nightsift.night.comparison import Compared
+from nightsift.night.night import Night
 
-Floats = npt.NDArray[np.float32]
-CAUSES = tuple(reason for reason in REASONS if reason != "unreadable")
-_WORD = re.compile(r"[a-z_]+")
+FORMAT = 1
 
 
-def attach_inputs(
-    catalogue: Catalogue,
-    store: Path,
-    *,
-    workers: int = 0,
-    progress: Callable[[int, int], None] | None = None,
-) -> None:
-    """Measure every frame and compare it with its night; fills `Record.inputs`.
+@dataclass(frozen=True, kw_only=True)
+class InputSpec:
+    """All numbers that a model is given of a frame, in order.
 
-    Frames of a night see the whole night, whatever split they are in: no label is involved.
+    Attributes:
+        columns: the gaps in time, if any, come last.
+        comparisons: the deviations that columns are made of.
+        clip: largest absolute value.
+        missing: what stands for a number that could not be measured; None for NaN.
+    """
+
+    columns: tuple[InputColumn, ...]
+    comparisons: tuple[Compared, ...]
+    clip: float = 5.0
+    missing: float | None = None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def gaps(self) -> int:
+        """How many of the last columns are gaps in time."""
+        return sum(column.kind in GAPS for column in self.columns)
+
+    def compute(self, night: Night) -> npt.NDArray[np.float32]:
+        """The numbers of all frames of a night, (N, F) float32 within +-clip.
+
+        Raises:
+            NightsiftError: a feature is not measured here (the package that adds it is missing).
+        """
+        table = self._table(night)
+        gaps = _gaps(table["hours"].to_numpy(dtype=float))
+        values = np.column_stack([column.value(table, gaps) for column in self.columns])
+        values = values.clip(-self.clip, self.clip)
+        if self.missing is not None:
+            values = np.nan_to_num(values, nan=self.missing)
+        return values.astype(np.float32)
+
+    def _table(self, night: Night) -> pd.DataFrame:
+        columns: dict[str, Floats] = {}
+        for item in self.comparisons:
+            columns[item.column], columns[item.scale_column] = night.deviation(item)
+        wanted = {item.feature for item in self.comparisons}
+        wanted |= set().union(*(column.measured() for column in self.columns)) - columns.keys()
+        if missing := wanted - set(night.features):
+            raise NightsiftError(
+                f"these weights look at features that are not measured here: "
+                f"{', '.join(sorted(missing))}; plugins=[package] adds those of another package"
+            )
+        return pd.concat(
+            [night.features, pd.DataFrame(columns, index=night.features.index)], axis=1
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON primitives; of a column only what differs from the defaults."""
+        return {
+            "format": FORMAT,
+            "clip": self.clip,
+            "missing": self.missing,
+            "comparisons": [item._asdict() for item in self.comparisons],
+            "columns": [column.to_json() for column in self.columns],
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> InputSpec:
+        """Read what `to_json` wrote.
+
+        Raises:
+            NightsiftError: not such an object, of another format, or of parts that do not fit.
+        """
+        try:
+            if data["format"] != FORMAT:
+                raise NightsiftError(
+                    f"the inputs on the card have format {data['format']!r}, this version reads "
+                    f"{FORMAT}"
+                )
+            spec = cls(
+                columns=tuple(InputColumn(**column) for column in data["columns"]),
+                comparisons=tuple(Compared(**item) for item in data["comparisons"]),
+                clip=data["clip"],
+                missing=data["missing"],
+            )
+        except (KeyError, TypeError) as error:
+            raise NightsiftError(f"the inputs on the card cannot be read: {error}") from error
+        spec.check()
+        return spec
+
+    def check(self) -> None:
+        """Raise NightsiftError unless all parts have their types and ranges and fit together."""
+        if not is_number(self.clip) or self.clip <= 0:
+            raise NightsiftError(f"inputs: clip must be a positive number, got {self.clip!r}")
+        if self.missing is not None and not is_number(self.missing):
+            raise NightsiftError(f"inputs: missing must be a number or null, got {self.missing!r}")
+        for item in self.comparisons:
+            check_comparison(item)
+        deviations = {item.column for item in self.comparisons}
+        if len(deviations) < len(self.comparisons):
+            raise NightsiftError("inputs: a feature is compared twice in the same way")
+        for column in self.columns:
+            column.check(deviations)
+        is_gap = [column.kind in GAPS for column in self.columns]
+        if len(set(self.names)) != len(self.names) or is_gap != sorted(is_gap):
+            raise NightsiftError("inputs: names must be unique, and the gaps in time come last")
+        if self.gaps == len(self.columns):
+            raise NightsiftError("inputs: there must be more than the gaps in time")
+
+
+def _gaps(hours: Floats) -> dict[str, Floats]:
+    """Logarithm of the time to the neighbours over the usual one; NaN at the ends."""
+    gap = np.diff(hours)
+    usual = float(np.median(gap)) if len(gap) and np.isfinite(gap).all() else float("nan")
+    ratio = np.log(np.maximum(gap, 1e-6) / max(usual, 1e-6)) / 2
+    before, after = np.r_[np.nan, ratio], np.r_[ratio, np.nan]
+    return dict(zip(GAPS, (before[: len(hours)], after[: len(hours)]), strict=True))
+
+
+def compute_inputs(
+    spec: InputSpec | None, nights: Sequence[Night], *, workers: int = 0, processes: bool = False
+) -> list[npt.NDArray[np.float32]]:
+    """Inputs of each night, (N, F); F is 0 where a model sees none.
 
     Args:
-        catalogue: its records are changed in place.
-        store: folder of measurements, as for `nightsift.judge.table.measure_night`.
-        workers: processes; 0 means one per core.
-        progress: called with (files measured, all files).
+        spec: what they are made of, or None.
+        nights: with their features.
+        workers: nights at the same time; 0 means one per core.
+        processes: in processes, where there are enough frames to be worth it.
     """
-    files = [record.path for night in catalogue.nights for record in night.records]
-    measured = measure_files(files, store=store, workers=workers, processes=True, progress=progress)
-    nights = [_as_night(night) for night in catalogue.nights]
-    items = [[measured[path] for path in night.files] for night in nights]
-    ordered = [night.ordered for night in catalogue.nights]
-    with make_pool(workers or os.cpu_count() or 1, len(files), processes=True) as pool:
-        values = pool.map(_inputs, nights, items, ordered)
-        for night, rows in zip(catalogue.nights, values, strict=True):
-            for record, row in zip(night.records, rows, strict=True):
-                record.inputs = row
-
-
-def attach_compared(catalogue: Catalogue, features: pd.DataFrame) -> None:
-    """Fill `Record.inputs` of nights from a table of `measure_night` of the same files."""
-    by_file = features.set_index("file", drop=False)
-    for night in catalogue.nights:
-        rows = by_file.loc[[str(record.path) for record in night.records]]
-        for record, values in zip(night.records, relative_inputs(rows), strict=True):
-            record.inputs = values
-
-
-def _as_night(night: NightData) -> Night:
-    files = tuple(record.path for record in night.records)
-    infos = tuple(record.info for record in night.records if record.info is not None)
-    return Night(night.name, files[0].parent, files, infos, night.timed)
-
-
-def _inputs(night: Night, measured: list[Measured], ordered: bool) -> Floats:
-    """(N, F); a file that could not be read this time has none of its numbers."""
-    known = [i for i, item in enumerate(measured) if item.info is not None]
-    items = [measured[i] for i in known]
-    out = np.full((len(measured), len(INPUT_NAMES)), np.nan, dtype=np.float32)
-    if ordered and known:
-        files = tuple(night.files[i] for i in known)
-        infos = tuple(night.infos[i] for i in known)
-        out[known] = night_inputs(replace(night, files=files, infos=infos), items)
-    elif known:
-        out[known] = loose_inputs(items)
-    return out
-
-
-def cause_targets(record: Record) -> list[float]:
-    """1, 0 or -1 (unknown) for each of `CAUSES`.
-
-    A good frame has none. The causes of a bad one are the words of its notes that name one
-    ("cloud: thin, later a streak" names two); without any they are unknown.
-    """
-    if record.label == 0:
-        return [0.0] * len(CAUSES)
-    words = set(_WORD.findall(record.extras.get("notes", "").casefold()))
-    found = [float(cause in words) for cause in CAUSES]
-    return found if record.label == 1 and any(found) else [-1.0] * len(CAUSES)
+    if spec is None:
+        return [np.empty((len(night), 0), np.float32) for night in nights]
+    frames = sum(len(night) for night in nights)
+    if not processes or len(nights) == 1 or frames < FRAMES_WORTH_PROCESSES:
+        return [spec.compute(night) for night in nights]
+    with make_pool(worker_count(workers), frames, processes=True) as pool:
+        return list(pool.map(spec.compute, nights, chunksize=4))

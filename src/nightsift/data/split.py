@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 
-from nightsift.data.catalogue import NightData
+from nightsift.data.folds import left_out_fold
 from nightsift.errors import NightsiftError
+from nightsift.night.night import Night, match_nights
 
 log = logging.getLogger(__name__)
 
@@ -18,6 +20,33 @@ PARTS = ("train", "val", "test")
 # Frames between two blocks of one night that belong to no part.
 GAP = "gap"
 _TRIES = 500
+
+
+@dataclass(frozen=True)
+class Split:
+    """Which part each frame of each night belongs to.
+
+    Attributes:
+        parts: night name to (N,) parts, `train`, `val`, `test`, `gap` or `calibration`.
+    """
+
+    parts: Mapping[str, npt.NDArray[np.str_]] = field(default_factory=dict)
+
+    def of(self, night: Night) -> npt.NDArray[np.str_]:
+        """(N,) part of each frame; "" throughout for a night that is not split."""
+        return self.parts.get(night.name, np.full(len(night), "", dtype=np.str_))
+
+    def rows(self, night: Night, part: str) -> npt.NDArray[np.intp]:
+        """Numbers of the frames of a night that belong to `part`, in time order."""
+        return np.flatnonzero(self.of(night) == part)
+
+    def names(self, part: str) -> list[str]:
+        """Names of the nights of which at least one frame belongs to `part`."""
+        return sorted(name for name, parts in self.parts.items() if part in parts)
+
+    def moved(self, nights: Sequence[Night], part: str) -> Split:
+        """The same with whole nights in `part`."""
+        return Split({**self.parts, **{night.name: _whole(night, part) for night in nights}})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +60,10 @@ class SplitSpec:
             its nights.
         test_nights: names of nights that must be the test.
         leave_out: one night (or folder of nights) that is the whole test; empty for none.
+        fold: number of the fold that is the whole test, from 0; -1 for none. A sweep over
+            all of them tests every labelled night once.
+        folds: how many folds there are; 0 makes each group a fold of its own.
+        by: what a group is that folds never cut: `night` or `telescope`.
         deal_mixed: whether mixed frames are dealt to all parts, as nights are. Otherwise they
             are trained on, and the model is judged on nights, which is what it is used for;
             without enough labelled nights they are dealt all the same.
@@ -42,6 +75,9 @@ class SplitSpec:
     val_nights: Sequence[str] = ()
     test_nights: Sequence[str] = ()
     leave_out: str = ""
+    fold: int = -1
+    folds: int = 0
+    by: str = "night"
     deal_mixed: bool = False
     seed: int = 0
 
@@ -50,10 +86,14 @@ class SplitSpec:
             self.val_fraction + self.test_fraction >= 1
         ):
             raise ValueError("data.split: fractions must be >= 0 and leave something to train on")
+        if self.by not in ("night", "telescope"):
+            raise ValueError(f"data.split.by must be night or telescope, got {self.by!r}")
+        if self.fold >= 0 and (self.leave_out or self.test_nights):
+            raise ValueError("data.split: fold, leave_out and test_nights all name the test")
 
 
-def assign_splits(nights: Sequence[NightData], spec: SplitSpec, *, window: int) -> None:
-    """Set `split` of every record to train, val, test or gap.
+def split_nights(nights: Sequence[Night], spec: SplitSpec, *, window: int) -> Split:
+    """Divide frames into train, val and test, whole nights where there are enough.
 
     Named nights go where they were named. The others are dealt to the parts so that, first,
     every part holds good and bad labelled frames and a night with windows where that is
@@ -63,17 +103,15 @@ def assign_splits(nights: Sequence[NightData], spec: SplitSpec, *, window: int) 
     flatter.
 
     Args:
-        nights: all nights; their records are changed in place.
+        nights: all nights.
         spec: how to divide.
         window: frames per window, the length of the gap.
 
     Raises:
-        NightsiftError: a named night does not exist, or is named twice.
+        NightsiftError: a named night does not exist, or is named twice; no such fold.
     """
     fixed = _named(nights, spec)
-    for night in nights:
-        if night.name in fixed:
-            _set(night, fixed[night.name])
+    out = {night.name: _whole(night, fixed.get(night.name, "train")) for night in nights}
     free = [night for night in nights if night.name not in fixed]
     open_parts = {"train": 1.0}
     if "val" not in fixed.values():
@@ -82,60 +120,48 @@ def assign_splits(nights: Sequence[NightData], spec: SplitSpec, *, window: int) 
         open_parts["test"] = spec.test_fraction
     open_parts = {part: share for part, share in open_parts.items() if share > 0}
     open_parts["train"] = 1 - sum(share for part, share in open_parts.items() if part != "train")
-    labelled = [night for night in free if night.labels]
-    for night in free:
-        if not night.labels:
-            _set(night, "train")  # unlabelled: never trained on, never counted
+    # Unlabelled nights stay where they are: never trained on, never counted.
+    labelled = [night for night in free if (night.label_values >= 0).any()]
     ordered = [night for night in labelled if night.ordered]
     if not spec.deal_mixed and len(ordered) >= len(open_parts):
-        for night in labelled:
-            _set(night, "train")
         labelled = ordered
     if not labelled:
-        return
+        return Split(out)
     if len(labelled) < len(open_parts):
-        _cut_into_blocks(labelled, open_parts, window)
-        return
+        return Split(out | _cut_into_blocks(labelled, open_parts, window))
     for night, part in zip(labelled, _deal(labelled, open_parts, spec.seed), strict=True):
-        _set(night, part)
+        out[night.name] = _whole(night, part)
+    return Split(out)
 
 
-def _named(nights: Sequence[NightData], spec: SplitSpec) -> dict[str, str]:
+def _whole(night: Night, part: str) -> npt.NDArray[np.str_]:
+    # Wide enough for every part: parts of a night are assigned to slices.
+    return np.full(len(night), part, dtype="<U11")
+
+
+def _named(nights: Sequence[Night], spec: SplitSpec) -> dict[str, str]:
     wanted = [(name, "val") for name in spec.val_nights]
     wanted += [(name, "test") for name in spec.test_nights]
     if spec.leave_out:
         wanted.append((spec.leave_out, "test"))
+    chosen = [(match_nights(name, nights), part) for name, part in wanted]
+    if spec.fold >= 0:
+        chosen.append(
+            (left_out_fold(nights, spec.fold, spec.folds, by=spec.by, seed=spec.seed), "test")
+        )
     fixed: dict[str, str] = {}
-    for name, part in wanted:
-        members = match_nights(name, nights)
+    for members, part in chosen:
         for night in members:
             if fixed.setdefault(night.name, part) != part:
                 raise NightsiftError(f"data.split: night {night.name} is named twice")
     return fixed
 
 
-def match_nights(name: str, nights: Sequence[NightData]) -> list[NightData]:
-    """The nights called `name`, or all nights of the folder of that name.
-
-    Raises:
-        NightsiftError: there are none; lists the names there are.
-    """
-    members = [night for night in nights if name in (night.name, night.name.partition("#")[0])]
-    if not members:
-        known = ", ".join(night.name for night in nights[:20])
-        raise NightsiftError(f"no night is called {name!r}; there are: {known}")
-    return members
-
-
-def _set(night: NightData, part: str) -> None:
-    for record in night.records:
-        record.split = part
-
-
-def _deal(nights: Sequence[NightData], parts: dict[str, float], seed: int) -> list[str]:
+def _deal(nights: Sequence[Night], parts: dict[str, float], seed: int) -> list[str]:
     """The best of many seeded deals, or of all of them where they are few."""
     names = list(parts)
-    counts = np.array([[night.labels.count(0), night.labels.count(1)] for night in nights])
+    labels = [night.label_values for night in nights]
+    counts = np.array([[np.sum(own == value) for value in (0, 1)] for own in labels])
     if len(names) ** len(nights) <= _TRIES:
         deals = [list(deal) for deal in itertools.product(range(len(names)), repeat=len(nights))]
     else:
@@ -160,7 +186,9 @@ def _cost(
     return int((sizes == 0).sum()), int((table == 0).sum()), windowless, float(distance)
 
 
-def _cut_into_blocks(nights: Sequence[NightData], parts: dict[str, float], window: int) -> None:
+def _cut_into_blocks(
+    nights: Sequence[Night], parts: dict[str, float], window: int
+) -> dict[str, npt.NDArray[np.str_]]:
     log.warning(
         "only %d labelled night(s) for %s: cut into contiguous blocks with a gap of %d frames. "
         "Frames of one night are alike, so the numbers will flatter; add nights for honest ones",
@@ -168,24 +196,27 @@ def _cut_into_blocks(nights: Sequence[NightData], parts: dict[str, float], windo
         " + ".join(parts),
         window,
     )
-    cut = 0
-    for night in nights:
-        usable = len(night.records) - window * (len(parts) - 1)
-        _set(night, "train")  # what is too short to cut is trained on
-        if usable >= len(parts):
-            cut += 1
-            _set_blocks(night, parts, usable, window)
-    if not cut:
+    # What is too short to cut is trained on.
+    usable = {night: len(night) - window * (len(parts) - 1) for night in nights}
+    out = {
+        night.name: _blocks(night, parts, length, window)
+        for night, length in usable.items()
+        if length >= len(parts)
+    }
+    if not out:
         raise NightsiftError(
             f"every labelled night is too short to cut into {' + '.join(parts)} with gaps of "
             f"{window} frames: add nights or set data.window lower"
         )
+    return out
 
 
-def _set_blocks(night: NightData, parts: dict[str, float], usable: int, window: int) -> None:
-    _set(night, GAP)
+def _blocks(
+    night: Night, parts: dict[str, float], usable: int, window: int
+) -> npt.NDArray[np.str_]:
+    out = _whole(night, GAP)
     ends = [0, *np.round(np.cumsum(list(parts.values())) * usable).astype(int)]
     for number, part in enumerate(parts):
         shift = number * window
-        for record in night.records[ends[number] + shift : ends[number + 1] + shift]:
-            record.split = part
+        out[ends[number] + shift : ends[number + 1] + shift] = part
+    return out

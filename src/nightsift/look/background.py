@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import sep
 
-from nightsift.look.statistics import quick_median, quick_sigma
+from nightsift.look.statistics import MAD_TO_SIGMA, quick_median, quick_sigma
 
 Floats = npt.NDArray[np.float32]
 
@@ -68,7 +68,7 @@ def clipped_grid(image: Floats) -> npt.NDArray[np.float64]:
     flat = cells.reshape(GRID_ROWS * GRID_COLS, -1)
     middle = quick_median(flat, 1)[:, None]
     distance = np.abs(flat - middle)
-    limit = 3 * 1.4826 * quick_median(distance, 1)[:, None]
+    limit = 3 * MAD_TO_SIGMA * quick_median(distance, 1)[:, None]
     kept = distance <= limit
     mean = np.sum(flat * kept, axis=1, dtype=np.float64) / np.maximum(kept.sum(axis=1), 1)
     return np.asarray(mean.reshape(GRID_ROWS, GRID_COLS))

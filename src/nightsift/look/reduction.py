@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nightsift.look.blocks import block_max, block_sum
 from nightsift.look.statistics import quick_median
 
 Floats = npt.NDArray[np.float32]
@@ -57,7 +58,7 @@ def reduce_frame(pixels: Pixels) -> Reduced:
     if factor == 1:
         image, hot = _without_hot_pixels(pixels.astype(np.float32), noise)
     else:
-        image, hot = _block_means(pixels, factor, noise)
+        image, hot = _clean_block_means(pixels, factor, noise)
     return Reduced(image, factor, noise, hot, saturation, share)
 
 
@@ -79,23 +80,10 @@ def pixel_noise(pixels: Pixels) -> float:
     return float(apart[apart <= limit].mean() * np.sqrt(np.pi) / 2)
 
 
-def block_mean(image: Floats, factor: int) -> Floats:
-    """Mean of blocks of `factor` x `factor`; an incomplete margin is left out."""
-    if factor == 1:
-        return image
-    h, w = image.shape[0] // factor, image.shape[1] // factor
-    blocks = image[: h * factor, : w * factor].reshape(h, factor, w * factor)
-    total = _pairwise_columns(blocks.sum(axis=1), factor, np.add)
-    return np.asarray(total / np.float32(factor**2), dtype=np.float32)
-
-
-def _block_means(pixels: Pixels, factor: int, noise: float) -> tuple[Floats, int]:
+def _clean_block_means(pixels: Pixels, factor: int, noise: float) -> tuple[Floats, int]:
     """Block means, and the number of hot pixels taken out of them."""
-    h, w = pixels.shape[0] // factor, pixels.shape[1] // factor
-    blocks = pixels[: h * factor, : w * factor].reshape(h, factor, w * factor)
-    wide = {"i": np.int32, "u": np.uint32}.get(pixels.dtype.kind, np.float32)
-    total = _pairwise_columns(blocks.sum(axis=1, dtype=wide), factor, np.add).astype(np.float32)
-    top = _pairwise_columns(blocks.max(axis=1), factor, np.maximum).astype(np.float32)
+    total = block_sum(pixels, factor).astype(np.float32)
+    top = block_max(pixels, factor).astype(np.float32)
     n = factor**2
     mean = total / np.float32(n)
     others = (total - top) / np.float32(n - 1)
@@ -105,13 +93,6 @@ def _block_means(pixels: Pixels, factor: int, noise: float) -> tuple[Floats, int
     hot = (top - sky > _HOT_SIGMA * max(noise, 1e-6)) & (top - sky > _HOT_SHARE * light)
     mean[hot] = others[hot]
     return mean, int(hot.sum())
-
-
-def _pairwise_columns(rows: Pixels, factor: int, combine: np.ufunc) -> Pixels:
-    out = combine(rows[:, ::factor], rows[:, 1::factor])
-    for i in range(2, factor):
-        combine(out, rows[:, i::factor], out=out)
-    return np.asarray(out)
 
 
 def _without_hot_pixels(image: Floats, noise: float) -> tuple[Floats, int]:

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import sep
 
+from nightsift.look.blocks import block_mean
 from nightsift.look.statistics import quick_sigma
 
 Floats = npt.NDArray[np.float32]
@@ -45,9 +46,9 @@ def detect(residual: Floats, sigma: float, factor: int) -> Detections:
     """
     found = _extract(residual, sigma, factor)
     while min(found.segments.shape) >= 128 and typical_width(found.table) > _MAX_WIDTH_PX:
-        h, w = (side // 2 for side in residual.shape)
-        blocks = residual[: 2 * h, : 2 * w].reshape(h, 2, w, 2)
-        residual = np.ascontiguousarray(blocks.mean(axis=(1, 3)))
+        # Turned: pixels side by side are added before those above each other, to the last bit
+        # what shipped weights were made on.
+        residual = np.ascontiguousarray(block_mean(residual.T, 2).T)
         # The noise of the coarser image as it is: neighbours need not be independent.
         factor *= 2
         found = _extract(residual, max(quick_sigma(residual), 1e-6), factor)

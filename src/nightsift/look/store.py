@@ -1,101 +1,204 @@
-"""Measurements on disk as they are made, so that an interrupted run goes on where it was."""
+"""Looks on disk: one small database per folder of frames, read in bulk.
+
+Below `cache_dir/looks/` each folder of frames has a `<folder key>.sqlite` with a row per file and
+kind: header facts, features with stars, tensors, small pictures. A row is good while size and
+time of change of its file stay, and only under the key of what made it; rows of a changed file
+go when it is looked at anew. Processes may read and fill the same database at the same time.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
 import logging
-import math
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from nightsift.errors import NightsiftError
 from nightsift.fits.header import FrameInfo
-from nightsift.look.measure import Measured, StarList
+from nightsift.look.database import DamagedCache, open_database, unusable
+from nightsift.look.look import Look, Ref, Stamp, Taken, TensorRef, Wanted, stamp_of
+from nightsift.look.picture import BlockMeans, pack, unpack
+from nightsift.look.scene import NO_STARS, StarList
 
 log = logging.getLogger(__name__)
 
-# Of all stores, below the cache's folder.
-MEASURED = "heuristics"
-# To be raised whenever a feature is measured differently.
-FORMAT = 3
+FORMAT = 1
+FACTS = f"facts-{FORMAT}"
 
 
-class MeasuredStore:
-    """One JSON line per measured file of one folder, appended as results come.
-
-    A file counts as measured while its size and time of change are the same. A line that was
-    cut off when a run was interrupted is passed over.
+class LookStore:
+    """What has been seen of files, kept from run to run.
 
     Args:
-        root: folder of all stores; made when needed.
-        folder: the folder of frames.
+        cache_dir: root of all caches; made when needed.
     """
 
-    def __init__(self, root: Path, folder: Path) -> None:
-        key = hashlib.sha256(f"{FORMAT} {folder.resolve()}".encode()).hexdigest()[:20]
-        self.path = root / f"{key}.jsonl"
-        self._rows = self._load()
+    def __init__(self, cache_dir: Path) -> None:
+        self.root = cache_dir / "looks"
 
-    def get(self, path: Path) -> Measured | None:
-        """What is stored of a file, if the file is still the same; errors are not kept."""
-        row = self._rows.get(path.name)
-        try:
-            return row[1] if row and row[0] == _stamp(path) else None
-        except OSError:
-            return None
+    def read(self, files: Sequence[Path], wanted: Wanted) -> dict[Path, Look]:
+        """What is kept of files that are still as they were; tensors by reference.
 
-    def put(self, path: Path, stamp: list[int], measured: Measured) -> None:
-        """Append one measurement; what could not be read is tried again next time."""
-        if measured.info is None:
-            return
-        row = {
-            "name": path.name,
-            "stamp": stamp,
-            "info": measured.info.to_json(),
-            "features": {k: None if math.isnan(v) else v for k, v in measured.features.items()},
-            "stars": [[float(f"{value:.8g}") for value in column] for column in measured.stars],
-        }
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(row) + "\n")
-
-    def _load(self) -> dict[str, tuple[list[int], Measured]]:
-        rows: dict[str, tuple[list[int], Measured]] = {}
-        if not self.path.exists():
-            return rows
-        damaged = 0
-        content = self.path.read_text(encoding="utf-8", errors="replace")
-        for line in content.splitlines():
+        A look may lack what was not wanted when it was taken: its features are then empty, or
+        its tensor None.
+        """
+        out: dict[Path, Look] = {}
+        for folder, members in _by_folder(files).items():
+            database = self._database(folder)
+            if not database.exists():
+                continue
             try:
-                row = json.loads(line)
-                rows[row["name"]] = (row["stamp"], _measured(row))
-            except (ValueError, KeyError, TypeError):
-                damaged += 1
-        if content and not content.endswith("\n"):
-            # The next line must not continue the one that was cut off.
-            with self.path.open("a", encoding="utf-8") as stream:
-                stream.write("\n")
-        if damaged:
-            log.info("%d measurements in %s are incomplete and made again", damaged, self.path)
-        return rows
+                out |= _kept_looks(database, members, wanted)
+            except DamagedCache:
+                log.warning("the cache %s was damaged and is made again", database)
+        return out
+
+    def add(self, taken: Sequence[Taken], wanted: Wanted) -> None:
+        """Keep looks; those at files without a frame are taken again next time.
+
+        Raises:
+            NightsiftError: the cache cannot be written.
+        """
+        readable = {item.path: item for item in taken if item.info is not None}
+        for folder, members in _by_folder(list(readable)).items():
+            database = self._database(folder)
+            try:
+                self.root.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise unusable(self.root, error.strerror) from error
+            with open_database(database) as connection, connection:
+                for path in members:
+                    _insert(connection, readable[path], wanted)
+
+    def _database(self, folder: Path) -> Path:
+        key = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:20]
+        return self.root / f"{key}.sqlite"
 
 
-def stamp_of(path: Path) -> list[int]:
-    """Size and time of change of a file; zeros where it is not there."""
-    try:
-        return _stamp(path)
-    except OSError:
-        return [0, 0]
+def read_tensors(refs: Iterable[TensorRef]) -> npt.NDArray[np.float32]:
+    """Tensors stacked with a channel axis, (B, C, S, S) float32.
+
+    Raises:
+        NightsiftError: the cache was deleted meanwhile.
+    """
+    stacked = np.stack([_tensor(ref) for ref in refs])
+    return stacked if stacked.ndim == 4 else stacked[:, None]
 
 
-def _stamp(path: Path) -> list[int]:
-    stat = path.stat()
-    return [stat.st_size, stat.st_mtime_ns]
+def read_picture(ref: Ref) -> BlockMeans | None:
+    """A small picture; None where the cache was deleted meanwhile."""
+    content = _content(ref)
+    return None if content is None else unpack(content)
 
 
-def _measured(row: dict[str, Any]) -> Measured:
-    features = {k: math.nan if v is None else float(v) for k, v in row["features"].items()}
-    stars = StarList(*(np.array(column, dtype=float) for column in row["stars"]))
-    return Measured(FrameInfo.from_json(row["info"]), features, stars)
+def _tensor(ref: TensorRef) -> npt.NDArray[np.float32]:
+    content = _content(ref.place)
+    if content is None:
+        place = ref.place
+        raise NightsiftError(f"{place.database}: the tensor of {place.name} is gone; run again")
+    return np.frombuffer(content, dtype=np.float32).reshape(ref.shape)
+
+
+def _content(ref: Ref) -> bytes | None:
+    query = "SELECT value FROM look WHERE name = ? AND key = ?"
+    if not ref.database.exists():
+        return None
+    with open_database(ref.database) as connection:
+        row = connection.execute(query, (ref.name, ref.key)).fetchone()
+    return row[0] if row else None
+
+
+def _kept_looks(database: Path, files: Sequence[Path], wanted: Wanted) -> dict[Path, Look]:
+    """Looks at files of one folder that are as they were when they were looked at."""
+    stamps = {path: stamp_of(path) for path in files}
+    with open_database(database) as connection:
+        facts = _rows(connection, FACTS)
+        measured = _rows(connection, wanted.features_key)
+        names = _layout(connection, wanted.features_key)
+        tensors = _stamps(connection, wanted.tensor_key)
+        shape = tuple(_layout(connection, wanted.tensor_key))
+        pictures = _stamps(connection, wanted.picture_key)
+    out: dict[Path, Look] = {}
+    for path, stamp in stamps.items():
+        known, row = facts.get(path.name), measured.get(path.name)
+        if known is None or known[0] != stamp:
+            continue
+        features: Mapping[str, float] = {}
+        stars = NO_STARS
+        if row is not None and row[0] == stamp:
+            features, stars = _unpack(row[1], names)
+        tensor = Ref(database, path.name, wanted.tensor_key)
+        picture = Ref(database, path.name, wanted.picture_key)
+        out[path] = Look(
+            path,
+            FrameInfo.from_json(json.loads(known[1])),
+            features=features,
+            stars=stars,
+            tensor=TensorRef(tensor, shape) if tensors.get(path.name) == stamp else None,
+            picture=picture if pictures.get(path.name) == stamp else None,
+        )
+    return out
+
+
+def _insert(connection: sqlite3.Connection, item: Taken, wanted: Wanted) -> None:
+    assert item.info is not None
+    name, stamp = item.path.name, item.stamp
+    connection.execute("DELETE FROM look WHERE name = ? AND (size, mtime_ns) != (?, ?)",
+                       (name, *stamp))  # fmt: skip
+    rows: list[tuple[str, Any, bytes | memoryview]] = [
+        (FACTS, [], json.dumps(item.info.to_json()).encode())
+    ]
+    if item.measured is not None:
+        names = list(item.measured.features)
+        values = np.array(list(item.measured.features.values()), dtype=np.float64)
+        stars = np.array(item.measured.stars, dtype=np.float64)
+        packed = np.concatenate([values, stars.ravel()]).tobytes()
+        rows.append((wanted.features_key, names, packed))
+    if item.tensor is not None:
+        tensor = np.ascontiguousarray(item.tensor, dtype=np.float32)
+        rows.append((wanted.tensor_key, list(tensor.shape), tensor.data))
+    if item.picture is not None:
+        rows.append((wanted.picture_key, [], pack(item.picture)))
+    for key, layout, value in rows:
+        connection.execute("INSERT OR IGNORE INTO kind VALUES (?, ?)", (key, json.dumps(layout)))
+        if layout != _layout(connection, key):
+            raise ValueError(f"{key}: the same names and shapes for every frame, got {layout}")
+        connection.execute("INSERT OR REPLACE INTO look VALUES (?, ?, ?, ?, ?)",
+                           (name, key, *stamp, value))  # fmt: skip
+
+
+def _unpack(value: bytes, names: Sequence[str]) -> tuple[Mapping[str, float], StarList]:
+    packed = np.frombuffer(value, dtype=np.float64)
+    stars = packed[len(names) :].reshape(4, -1)
+    return dict(zip(names, packed.tolist(), strict=False)), StarList(*stars)
+
+
+def _rows(connection: sqlite3.Connection, key: str) -> dict[str, tuple[Stamp, bytes]]:
+    query = "SELECT name, size, mtime_ns, value FROM look WHERE key = ?"
+    found = connection.execute(query, (key,)) if key else []
+    return {name: (Stamp(size, mtime_ns), value) for name, size, mtime_ns, value in found}
+
+
+def _stamps(connection: sqlite3.Connection, key: str) -> dict[str, Stamp]:
+    query = "SELECT name, size, mtime_ns FROM look WHERE key = ?"
+    found = connection.execute(query, (key,)) if key else []
+    return {name: Stamp(size, mtime_ns) for name, size, mtime_ns in found}
+
+
+def _layout(connection: sqlite3.Connection, key: str) -> list[Any]:
+    row = connection.execute("SELECT layout FROM kind WHERE key = ?", (key,)).fetchone()
+    layout: list[Any] = json.loads(row[0]) if row else []
+    return layout
+
+
+def _by_folder(files: Sequence[Path]) -> dict[Path, list[Path]]:
+    out: dict[Path, list[Path]] = {}
+    for path in files:
+        out.setdefault(path.absolute().parent, []).append(path)
+    return out

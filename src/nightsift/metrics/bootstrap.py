@@ -11,6 +11,7 @@ from nightsift.metrics.scores import binary_scores
 
 COUNTS = ("n", "n_bad", "n_good")
 INTERVAL = (2.5, 97.5)
+_BLOCK = 4_000_000
 
 
 def score_table(
@@ -19,6 +20,7 @@ def score_table(
     group: npt.ArrayLike,
     threshold: float,
     *,
+    pred: npt.ArrayLike | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> dict[str, Any]:
@@ -32,7 +34,9 @@ def score_table(
         prob: (N,) probabilities of bad.
         label: (N,) 1 bad, 0 good; anything else is unlabelled and left out.
         group: (N,) name of each frame's night.
-        threshold: for the scores that need one.
+        threshold: for the scores that need one; NaN where there is none.
+        pred: (N,) verdicts, 1 bad, 0 good, where no single threshold decided; `threshold` is
+            then not looked at.
         resamples: how many to draw; 0 gives no intervals.
         seed: of the draws.
 
@@ -43,6 +47,7 @@ def score_table(
     truth = np.asarray(label, dtype=np.float64)
     known = ((truth == 0) | (truth == 1)) & ~np.isnan(np.asarray(prob, dtype=np.float64))
     probs, truth = np.asarray(prob, dtype=np.float64)[known], truth[known]
+    decided = None if pred is None else np.asarray(pred, dtype=np.float64)[known]
     names, member = np.unique(np.asarray(group)[known], return_inverse=True)
     over_nights = len(names) > 1
     units = member if over_nights else np.arange(len(probs))
@@ -50,43 +55,31 @@ def score_table(
     n_units = len(names) if over_nights else len(probs)
     share = np.full(n_units, 1 / max(1, n_units))
     draws = rng.multinomial(n_units, share, size=resamples) if n_units else np.empty((0, 0), int)
-    point = binary_scores(probs, truth, threshold)
-    spread = _spread(probs, truth, threshold, draws, units)
+
+    def scores(weights: npt.ArrayLike | None = None) -> dict[str, npt.NDArray[np.float64]]:
+        return binary_scores(probs, truth, threshold, pred=decided, weights=weights)
+
+    # Worked through in blocks that bound memory.
+    step = max(1, _BLOCK // max(1, len(probs)))
+    parts = [scores(draws[i : i + step][:, units]) for i in range(0, len(draws), step)]
     table: dict[str, Any] = {
-        name: _entry(float(value), spread.get(name), is_count=name in COUNTS)
-        for name, value in point.items()
+        name: _entry(float(value), [part[name] for part in parts], is_count=name in COUNTS)
+        for name, value in scores().items()
     }
     table["interval_over"] = "nights" if over_nights else "frames"
     return table
 
 
-def _spread(
-    probs: npt.NDArray[np.float64],
-    truth: npt.NDArray[np.float64],
-    threshold: float,
-    draws: npt.NDArray[np.int64],
-    units: npt.NDArray[np.int64],
-) -> dict[str, npt.NDArray[np.float64]]:
-    """Scores of every resample, worked through in blocks that bound memory."""
-    step = max(1, 4_000_000 // max(1, len(probs)))
-    parts = [
-        binary_scores(probs, truth, threshold, weights=draws[i : i + step][:, units])
-        for i in range(0, len(draws), step)
-    ]
-    return (
-        {name: np.concatenate([part[name] for part in parts]) for name in parts[0]} if parts else {}
-    )
-
-
 def _entry(
-    value: float, resampled: npt.NDArray[np.float64] | None, *, is_count: bool
+    value: float, resampled: list[npt.NDArray[np.float64]], *, is_count: bool
 ) -> dict[str, float | int | None]:
     if is_count:
         return {"value": round(value), "low": None, "high": None}
-    defined = resampled[~np.isnan(resampled)] if resampled is not None else np.empty(0)
     if np.isnan(value):
         return {"value": None, "low": None, "high": None}
-    if len(defined) == 0:
+    drawn = np.concatenate([*resampled, []])
+    drawn = drawn[~np.isnan(drawn)]
+    if len(drawn) == 0:
         return {"value": value, "low": None, "high": None}
-    low, high = np.percentile(defined, INTERVAL)
+    low, high = np.percentile(drawn, INTERVAL)
     return {"value": value, "low": float(low), "high": float(high)}

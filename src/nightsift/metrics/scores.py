@@ -19,6 +19,7 @@ def binary_scores(
     label: npt.ArrayLike,
     threshold: float,
     *,
+    pred: npt.ArrayLike | None = None,
     weights: npt.ArrayLike | None = None,
 ) -> dict[str, Floats]:
     """All scores of (N,) probabilities against (N,) labels.
@@ -26,7 +27,9 @@ def binary_scores(
     Args:
         prob: probabilities of bad, 0-1, none NaN.
         label: 1 bad, 0 good.
-        threshold: for accuracy, precision, recall and f1.
+        threshold: for accuracy, precision, recall and f1, which are undefined where it is NaN.
+        pred: (N,) verdicts, 1 bad, 0 good, where no single threshold decided; `threshold` is
+            then not looked at.
         weights: (N,) or (B, N) non-negative, for example the counts of B resamples.
 
     Returns:
@@ -37,21 +40,27 @@ def binary_scores(
     """
     probs = np.asarray(prob, dtype=np.float64)
     truth = np.asarray(label, dtype=np.float64)
+    decided = _decided(probs, threshold) if pred is None else np.asarray(pred, np.float64)
     flat = np.ones(len(probs)) if weights is None else np.asarray(weights, dtype=np.float64)
     table = np.atleast_2d(flat)
     step = max(1, _BLOCK // max(1, len(probs)))
     blocks = [
-        _scores(probs, truth, threshold, table[i : i + step]) for i in range(0, len(table), step)
+        _scores(probs, truth, decided, table[i : i + step]) for i in range(0, len(table), step)
     ]
     joined = {name: np.concatenate([block[name] for block in blocks]) for name in blocks[0]}
     return joined if flat.ndim == 2 else {name: value[0] for name, value in joined.items()}
 
 
-def _scores(probs: Floats, truth: Floats, threshold: float, weights: Floats) -> dict[str, Floats]:
+def _decided(probs: Floats, threshold: float) -> Floats:
+    if np.isnan(threshold):
+        return np.full(len(probs), np.nan)
+    return is_bad(probs, threshold).astype(np.float64)
+
+
+def _scores(probs: Floats, truth: Floats, pred: Floats, weights: Floats) -> dict[str, Floats]:
     bad = weights @ truth
     good = weights @ (1 - truth)
     total = bad + good
-    pred = is_bad(probs, threshold)
     true = weights @ (truth * pred)
     false = weights @ ((1 - truth) * pred)
     with np.errstate(invalid="ignore", divide="ignore"):

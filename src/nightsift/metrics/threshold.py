@@ -14,9 +14,14 @@ OBJECTIVES = ("f1", "max_false_rejection", "cost")
 Floats = npt.NDArray[np.float64]
 
 
-def is_bad(prob: npt.ArrayLike, threshold: float) -> npt.NDArray[np.bool_]:
-    """Whether each frame is bad: `prob >= threshold`; a NaN probability is not."""
-    return np.asarray(prob, dtype=np.float64) >= threshold
+def is_bad(prob: npt.ArrayLike, threshold: npt.ArrayLike) -> npt.NDArray[np.bool_]:
+    """Whether each frame is bad: `prob >= threshold`; a NaN probability is not.
+
+    Args:
+        prob: (N,) or one.
+        threshold: one for all frames, or (N,).
+    """
+    return np.asarray(np.asarray(prob, dtype=np.float64) >= np.asarray(threshold, np.float64))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from nightsift.models.weights import Model
+from nightsift.models.contract import JointModel
 
 # Windows go through the GRU in slices of this many, which bounds memory on long nights.
 _WINDOWS_PER_STEP = 64
@@ -34,10 +34,11 @@ def probabilities(
     logits: Tensor, temperature: float = 1.0, shift: float = 0.0
 ) -> npt.NDArray[np.float64]:
     """Sigmoid of `logits / temperature + shift` as float64 numpy, any shape."""
-    return torch.sigmoid(logits.double() / temperature + shift).cpu().numpy()
+    # Apple's mps knows no float64.
+    return torch.sigmoid(logits.cpu().double() / temperature + shift).numpy()
 
 
-def centre_logits(model: Model, embedding: Tensor, windows: Tensor) -> Tensor:
+def centre_logits(model: JointModel, embedding: Tensor, windows: Tensor) -> Tensor:
     """Sequence-head logits at the centre of each window, (W,).
 
     Args:
@@ -54,7 +55,7 @@ def centre_logits(model: Model, embedding: Tensor, windows: Tensor) -> Tensor:
 
 
 def _encode_all(
-    model: Model, batches: Iterable[tuple[Tensor, Tensor]], device: torch.device
+    model: JointModel, batches: Iterable[tuple[Tensor, Tensor]], device: torch.device
 ) -> Tensor:
     """(N, E), in an array that grows by doubling.
 
@@ -75,9 +76,45 @@ def _encode_all(
     return out[:filled]
 
 
+class HeadLogits(NamedTuple):
+    """Logits for N frames, on the device of the model.
+
+    Attributes:
+        frame: of *bad*, (N,).
+        seq: of *bad* at the centre of each window, (M,): N with windows, else 0.
+        cause: of each cause that the model names, (N, C).
+    """
+
+    frame: Tensor
+    seq: Tensor
+    cause: Tensor
+
+
+def head_logits(
+    model: JointModel, batches: Iterable[tuple[Tensor, Tensor]], windows: Tensor
+) -> HeadLogits:
+    """All heads over the frames of one sequence, each frame encoded once.
+
+    Args:
+        model: in either mode.
+        batches: (B, C, S, S) normalised pixels and (B, F) measured numbers, together N frames
+            in time order.
+        windows: (M, T) rows of the sequence, one window per frame or none.
+    """
+    device = next(model.parameters()).device
+    embedding = _encode_all(model, batches, device)
+    if not len(embedding):
+        nothing = torch.empty(0, device=device)
+        return HeadLogits(nothing, nothing, nothing.new_empty(0, len(model.causes)))
+    seq = embedding.new_empty(0)
+    if len(windows):
+        seq = centre_logits(model, embedding, windows.to(device))
+    return HeadLogits(model.classify_frames(embedding), seq, model.classify_causes(embedding))
+
+
 @torch.inference_mode()
 def score_sequence(
-    model: Model,
+    model: JointModel,
     batches: Iterable[tuple[Tensor, Tensor]],
     windows: npt.NDArray[np.int64] | None,
     *,
@@ -94,12 +131,10 @@ def score_sequence(
         temperature: every logit is divided by it.
         shift: is added to the logits of *bad*.
     """
-    device = next(model.parameters()).device
-    embedding = _encode_all(model, batches, device)
-    prob_frame = probabilities(model.classify_frames(embedding), temperature, shift)
-    prob_cause = probabilities(model.classify_causes(embedding))
-    if windows is None:
-        return HeadProbabilities(prob_frame, np.full(len(prob_frame), np.nan), prob_cause)
-    index = torch.from_numpy(windows).to(device)
-    logits = centre_logits(model, embedding, index)
-    return HeadProbabilities(prob_frame, probabilities(logits, temperature, shift), prob_cause)
+    steps = torch.empty(0, 0, dtype=torch.long) if windows is None else torch.from_numpy(windows)
+    logits = head_logits(model, batches, steps)
+    prob_frame = probabilities(logits.frame, temperature, shift)
+    prob_seq = np.full(len(prob_frame), np.nan)
+    if windows is not None:
+        prob_seq = probabilities(logits.seq, temperature, shift)
+    return HeadProbabilities(prob_frame, prob_seq, probabilities(logits.cause))

@@ -14,23 +14,19 @@ from torch import Tensor
 
 from nightsift.errors import NightsiftError
 from nightsift.files import replacing
+from nightsift.models.agreement import joint_card
+from nightsift.models.architectures import build_architecture
 from nightsift.models.card import ModelCard
-from nightsift.models.joint import JointFrameSeqModel
+from nightsift.models.contract import JointModel
 from nightsift.models.locate import (
     CARD_KEY,
-    find_weights,
+    Source,
+    find_members,
     first_line,
     read_card,
     unreadable_safetensors,
 )
-from nightsift.models.two_scale import TwoScaleModel
 
-Model = JointFrameSeqModel | TwoScaleModel
-# Architectures that a card may name; nothing else from a file chooses what is built.
-ARCHITECTURES: dict[str, type[Model]] = {
-    "JointFrameSeqModel": JointFrameSeqModel,
-    "TwoScaleModel": TwoScaleModel,
-}
 # Lightning keeps the bare module under this attribute; the card among the hyper-parameters.
 MODEL_PREFIX = "model."
 # What calibration found, beside it.
@@ -38,26 +34,27 @@ CALIBRATION_KEY = "nightsift_calibration"
 
 
 class LoadedModel(NamedTuple):
-    """A model in eval mode with its card; `foreign` when the file came without a card."""
+    """A model in eval mode with its card; `foreign` when a file came without a card."""
 
-    model: Model
+    model: JointModel
     card: ModelCard
     foreign: bool
 
 
-def build_model(card: ModelCard) -> Model:
+def build_model(card: ModelCard) -> JointModel:
     """Build the architecture that `card` names, with fresh weights.
 
     Raises:
-        NightsiftError: an architecture or arguments that this version does not know.
+        NightsiftError: an architecture or arguments that this version does not know, or
+            causes other than the model's.
     """
-    if card.architecture not in ARCHITECTURES:
-        known = ", ".join(ARCHITECTURES)
-        raise NightsiftError(f"unknown architecture {card.architecture!r}; known: {known}")
-    try:
-        return ARCHITECTURES[card.architecture](**card.model_args)
-    except (TypeError, ValueError) as error:
-        raise NightsiftError(f"the card's model_args do not fit: {error}") from error
+    model = build_architecture(card.architecture, card.model_args)
+    if list(model.causes) != card.causes:
+        raise NightsiftError(
+            f"model card: causes must be those of {card.architecture}, {list(model.causes)}, "
+            f"got {card.causes}"
+        )
+    return model
 
 
 def save_weights(path: Path, model: torch.nn.Module, card: ModelCard) -> list[Path]:
@@ -95,16 +92,34 @@ def _saved(write: Callable[[], object], path: Path) -> None:
         raise OSError(f"cannot write {path}: {first_line(error)}") from error
 
 
-def load_weights(source: str | Path) -> LoadedModel:
+def load_weights(source: Source) -> LoadedModel:
     """Load weights: `pretrained`, or from a run folder, `.ckpt`, `.pt` or `.safetensors`.
 
     A `.pt` without a card beside it is a foreign plain state_dict: it must have the published
     keys and shapes, and takes the published preprocessing, window and a threshold of 0.5.
 
+    Args:
+        source: as for `find_weights`. Of several, one model is made that averages their
+            probabilities, with the card of `nightsift.models.agreement.joint_card`.
+
     Raises:
-        NightsiftError: no such file, not loadable without running code, or another model.
+        NightsiftError: no such file, not loadable without running code, another model, or
+            members that do not agree.
     """
-    path = find_weights(source)
+    paths = find_members(source)
+    members = [_load_one(path) for path in paths]
+    if len(members) == 1:
+        return members[0]
+    card = joint_card([member.card for member in members], [str(path) for path in paths])
+    model = build_model(card)
+    states = [member.model.state_dict() for member in members]
+    model.load_state_dict(
+        {f"members.{i}.{key}": v for i, state in enumerate(states) for key, v in state.items()}
+    )
+    return LoadedModel(model.eval(), card, any(member.foreign for member in members))
+
+
+def _load_one(path: Path) -> LoadedModel:
     card = read_card(path)
     if path.suffix == ".safetensors":
         state = _read_safetensors(path)
@@ -114,7 +129,10 @@ def load_weights(source: str | Path) -> LoadedModel:
         state = _load_tensors(path)
     foreign = card is None
     card = card or ModelCard()
-    model = build_model(card)
+    try:
+        model = build_model(card)
+    except NightsiftError as error:
+        raise NightsiftError(f"{path}: {error}") from error
     _load_strictly(model, state, path)
     return LoadedModel(model.eval(), card, foreign)
 
@@ -139,33 +157,49 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _split_checkpoint(checkpoint: Any, path: Path) -> tuple[dict[str, Tensor], ModelCard]:
-    if not isinstance(checkpoint, dict) or "state_dict" not in checkpoint:
+    """The bare model's state_dict, and the card with what calibration has found since."""
+    state = checkpoint.get("state_dict") if isinstance(checkpoint, dict) else None
+    if not isinstance(state, Mapping):
         raise NightsiftError(f"{path} is no checkpoint: it holds no state_dict")
-    card = checkpoint.get("hyper_parameters", {}).get(CARD_KEY)
-    if card is None:
+    parameters = checkpoint.get("hyper_parameters")
+    card = parameters.get(CARD_KEY) if isinstance(parameters, Mapping) else None
+    calibration = checkpoint.get(CALIBRATION_KEY, {})
+    if not isinstance(card, Mapping) or not isinstance(calibration, Mapping):
         raise NightsiftError(f"{path} is a checkpoint of another model: it holds no model card")
-    state = checkpoint["state_dict"]
-    threshold = float(state.get("threshold", torch.tensor(float("nan"))))
-    if threshold == threshold:  # NaN until the first validation has ended
-        card = {**card, "threshold": threshold}
-        card.update(checkpoint.get(CALIBRATION_KEY, {}))
     bare = {
         key.removeprefix(MODEL_PREFIX): value
         for key, value in state.items()
-        if key.startswith(MODEL_PREFIX)
+        if str(key).startswith(MODEL_PREFIX)
     }
-    return bare, ModelCard.from_json(card)
+    try:
+        return bare, ModelCard.from_json({**card, **calibration})
+    except NightsiftError as error:
+        raise NightsiftError(f"{path}: {error}") from error
 
 
-def _load_strictly(model: torch.nn.Module, state: Any, path: Path) -> None:
-    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
-    if not isinstance(state, Mapping) or not all(isinstance(v, Tensor) for v in state.values()):
+def _load_strictly(model: JointModel, state: Any, path: Path) -> None:
+    if not isinstance(state, Mapping) or not all(_is_plain(v) for v in state.values()):
         raise NightsiftError(f"{path} is no plain state_dict of tensors")
-    got = {key: tuple(value.shape) for key, value in state.items()}
+    expected = {key: tuple(value.shape) for key, value in model.state_dict().items()}
+    got = {str(key): tuple(value.shape) for key, value in state.items()}
     wrong = sorted(key for key in expected.keys() | got.keys() if expected.get(key) != got.get(key))
     if wrong:
         raise NightsiftError(
             f"{path} belongs to another model: {len(wrong)} of {len(expected)} tensors differ, "
             f"first {wrong[0]}: expected {expected.get(wrong[0])}, got {got.get(wrong[0])}"
         )
+    for key, value in state.items():
+        if not torch.isfinite(value).all():
+            raise NightsiftError(f"{path}: {key} holds NaN or infinity: the training diverged")
     model.load_state_dict(dict(state), strict=True)
+
+
+def _is_plain(value: object) -> bool:
+    """A tensor of real numbers that lie in memory one after the other."""
+    return (
+        isinstance(value, Tensor)
+        and value.layout == torch.strided
+        and value.device.type == "cpu"
+        and not value.is_complex()
+        and not value.is_quantized
+    )

@@ -19,7 +19,7 @@ _LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
-class Night:
+class NightFiles:
     """Frames of one telescope, camera, filter, image size and target in one folder.
 
     Attributes:
@@ -37,7 +37,7 @@ class Night:
     timed: bool
 
 
-def group_nights(infos: Mapping[Path, FrameInfo], *, max_gap_h: float = 4.0) -> list[Night]:
+def group_nights(infos: Mapping[Path, FrameInfo], *, max_gap_h: float = 4.0) -> list[NightFiles]:
     """Sort frames into nights; the result does not depend on the order of `infos`.
 
     Args:
@@ -50,14 +50,14 @@ def group_nights(infos: Mapping[Path, FrameInfo], *, max_gap_h: float = 4.0) -> 
     by_folder: dict[Path, list[Path]] = {}
     for path in sorted(infos, key=lambda path: (folder_key(path.parent), natural_key(path.name))):
         by_folder.setdefault(_lexical(path.parent), []).append(path)
-    nights: list[Night] = []
+    nights: list[NightFiles] = []
     for name, files in zip(_unique_names(list(by_folder)), by_folder.values(), strict=True):
         runs = sorted(_runs(files, infos, max_gap_h), key=lambda run: _run_key(run, infos))
         for number, run in enumerate(runs, start=1):
             facts = tuple(infos[path] for path in run)
             full_name = name if len(runs) == 1 else f"{name}#{number}"
             timed = all(info.time is not None for info in facts)
-            nights.append(Night(full_name, run[0].parent, tuple(run), facts, timed))
+            nights.append(NightFiles(full_name, run[0].parent, tuple(run), facts, timed))
     return nights
 
 

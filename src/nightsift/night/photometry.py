@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from nightsift.look.measure import StarList
+from nightsift.look.scene import StarList
 from nightsift.night.matching import Points, frame_centre
 from nightsift.night.reference import NightField
 

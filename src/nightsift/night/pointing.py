@@ -8,14 +8,27 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from nightsift.look.measure import StarList
-from nightsift.look.patterns import displaced_stars
+from nightsift.look.scene import StarList
+from nightsift.night.displaced import displaced_stars
 from nightsift.night.matching import frame_centre
 from nightsift.night.reference import NightField
 from nightsift.night.trend import MIN_FRAMES, local_deviation, slow_deviation
 
 Floats = npt.NDArray[np.float64]
 
+POINTING_COLUMNS = (
+    "shift_x_px",
+    "shift_y_px",
+    "shift_px",
+    "rotation_deg",
+    "flipped",
+    "xc",
+    "yc",
+    "jump_px",
+    "jump_share",
+    "unrecognised",
+    "displaced_stars",
+)
 # Below this share of recognised frames the reference, not the frames, is to blame.
 _MOSTLY_RECOGNISED = 0.5
 
@@ -45,19 +58,18 @@ def measure_pointing(
             rotation[i] = alignment.rotation_deg
     flipped = np.abs(rotation) > 90
     jumps = _jumps(table["hours"].to_numpy(), shifts, flipped)
-    return {
-        "shift_x_px": shifts[:, 0],
-        "shift_y_px": shifts[:, 1],
-        "shift_px": np.hypot(*shifts.T),
-        "rotation_deg": rotation,
-        "flipped": flipped.astype(float),
-        "xc": shifts[:, 0] + centre[0],
-        "yc": shifts[:, 1] + centre[1],
-        "jump_px": jumps,
-        "jump_share": jumps / min(shape),
-        "unrecognised": _unrecognised(table, field),
-        "displaced_stars": _displaced(field, stars, shape),
-    }
+    columns = (
+        *shifts.T,
+        np.hypot(*shifts.T),
+        rotation,
+        flipped.astype(float),
+        *(shifts + centre).T,
+        jumps,
+        jumps / min(shape),
+        _unrecognised(table, field),
+        _displaced(field, stars, shape),
+    )
+    return dict(zip(POINTING_COLUMNS, columns, strict=True))
 
 
 def _jumps(hours: Floats, shifts: Floats, flipped: npt.NDArray[np.bool_]) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from nightsift.look.measure import StarList
+from nightsift.look.scene import StarList
 from nightsift.night.matching import Alignment, Points, frame_centre, match
 
 # Frames that a reference is tried on, and references tried.

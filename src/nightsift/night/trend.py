@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nightsift.look.statistics import MAD_TO_SIGMA, robust_sigma
+
 Floats = npt.NDArray[np.float64]
 
 # Frames needed for any comparison; for a line; for a parabola. A cubic would bend into a spell
@@ -122,7 +124,7 @@ def _segments(y: Floats) -> npt.NDArray[np.intp]:
         return np.zeros(n, dtype=np.intp)
     medians = np.median(np.lib.stride_tricks.sliding_window_view(y, width), axis=1)
     contrast = np.abs(medians[width:] - medians[:-width])
-    noise = 1.4826 * float(np.median(np.abs(np.diff(y)))) / np.sqrt(2)
+    noise = robust_sigma(np.diff(y), 0.0) / np.sqrt(2)
     limit = max(
         _JUMP_SIGMA * noise * np.sqrt(np.pi / width), _JUMP_SIGMA * float(np.median(contrast))
     )
@@ -159,7 +161,7 @@ def _refined(design: Floats, y: Floats, residual: Floats) -> tuple[Floats, Float
     hat = np.zeros(len(y))
     coefficients: npt.NDArray[Any] = np.zeros(design.shape[1])
     for _ in range(15):
-        size = 1.4826 * float(np.median(np.abs(residual)))
+        size = robust_sigma(residual, 0.0)
         # Exact data: weights of 0 and 1 leave the majority.
         width = _TUKEY * max(size, 1e-9 * (float(np.abs(y).max()) + 1e-300))
         root = np.maximum(1 - (residual / width) ** 2, 0.0)[:, None]
@@ -221,5 +223,5 @@ def _scale_of_others(deviation: Floats) -> Floats:
     rank[order] = np.arange(n)
     first = ranked[np.where(rank <= low, low + 1, low)]
     second = ranked[np.where(rank <= high, high + 1, high)]
-    out[known] = 1.4826 * (first + second) / 2
+    out[known] = MAD_TO_SIGMA * (first + second) / 2
     return out

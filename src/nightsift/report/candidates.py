@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import importlib.util
 import logging
-import re
 import textwrap
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 from rich.table import Table
 
 from nightsift.errors import NightsiftError
-from nightsift.files import replacing
-from nightsift.judge.score import FLAG_SCORE
+from nightsift.files import file_name, replacing
+from nightsift.heuristics.score import FLAG_SCORE
 from nightsift.report.contact_sheet import Tile, draw_sheet
 from nightsift.report.features import features_figure
 from nightsift.report.figures import BAD, GOOD, save_figure
+from nightsift.report.pictures import FramePictures
+from nightsift.report.terminal import console, rows_by_night
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,7 @@ def write_candidates(
     out_features: Path | None = None,
     out_candidates: Path | None = None,
     parquet: bool = False,
+    frames: FramePictures | None = None,
 ) -> list[Path]:
     """Write both tables, a figure of each night, and the contact sheet.
 
@@ -47,6 +49,7 @@ def write_candidates(
         out_features: where the features go instead of `run_dir`.
         out_candidates: where the candidates go instead of `run_dir`.
         parquet: write the features as Parquet too, beside the CSV.
+        frames: pictures of them; None to read the files again.
 
     Returns:
         What was written.
@@ -70,13 +73,15 @@ def write_candidates(
     readable = candidates[candidates["error"] == ""]
     nights = readable.groupby("night")["flag_any"].sum().sort_values(ascending=False, kind="stable")
     for night in nights.index[:MAX_NIGHTS]:
-        name = re.sub(r"[^\w.-]+", "_", str(night))
+        name = file_name(str(night))
         part = readable[readable["night"] == night].sort_values("index")
         flagged = part["flag_any"].to_numpy(dtype=bool)
         title = f"{night}: {flagged.sum()} of {len(part)} frames flagged"
         figure = features_figure(title, part, np.where(flagged, "bad", "good"), lines=[FLAG_SCORE])
         save_figure(figure, figures / f"features_{name}.png")
-    draw_sheet(candidate_tiles(readable.head(top_n)), figures / "candidates.png", "worst first")
+    draw_sheet(
+        candidate_tiles(readable.head(top_n)), figures / "candidates.png", "worst first", frames
+    )
     return [*written, figures]
 
 
@@ -95,9 +100,14 @@ def candidate_tiles(table: pd.DataFrame) -> list[Tile]:
     return tiles
 
 
-def print_candidates(candidates: pd.DataFrame) -> None:
-    """The first candidates with their reasons, and the counts of each night."""
-    console = Console(width=120)
+def print_candidates(candidates: pd.DataFrame, mixed: Collection[str] = ()) -> None:
+    """The first candidates with their reasons, and the counts of each night.
+
+    Args:
+        candidates: worst first, from `judge_features`.
+        mixed: names of the nights that are loose frames, which share one row.
+    """
+    out = console(120)
     readable = candidates["error"] == ""
     flagged = candidates[readable & (candidates["flag_any"] == 1)]
     title = f"{len(flagged)} of {readable.sum()} frames flagged, worst first"
@@ -109,17 +119,15 @@ def print_candidates(candidates: pd.DataFrame) -> None:
         table.add_row(f"{row['candidate_score']:.2f}", name, str(row["explanation"]))
     if len(flagged) > _SHOWN:
         table.caption = f"and {len(flagged) - _SHOWN} more in candidates.csv"
-    console.print(table)
+    out.print(table)
     if not readable.all():
         print(f"{(~readable).sum()} of {len(candidates)} files hold no frame; see candidates.csv")
     counts = Table(title="nights")
     for title in ("night", "frames", "flagged", "unreadable"):
         counts.add_column(title, justify="left" if title == "night" else "right")
-    nights = list(candidates.sort_values("index").groupby("night", sort=False))
-    for night, part in nights[:MAX_NIGHTS]:
+    rows, counts.caption = rows_by_night(candidates.sort_values("index"), mixed, most=MAX_NIGHTS)
+    for night, part in rows:
         unreadable = int((part["error"] != "").sum())
         numbers = (len(part), int(part["flag_any"].sum()) - unreadable, unreadable)
-        counts.add_row(str(night) or "(no frame)", *(str(number) for number in numbers))
-    if len(nights) > MAX_NIGHTS:
-        counts.caption = f"and {len(nights) - MAX_NIGHTS} more nights in the CSV"
-    console.print(counts)
+        counts.add_row(night or "(no frame)", *(str(number) for number in numbers))
+    out.print(counts)

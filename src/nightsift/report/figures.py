@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,8 +59,9 @@ def precision_recall_figure(heads: Mapping[str, Floats], label: Floats, threshol
     Args:
         heads: (N,) probabilities of `frame`, `sequence`, `fused`; NaN left out.
         label: (N,) 1 bad, 0 good.
-        threshold: of the fused probability.
+        threshold: of the fused probability; NaN where there is none.
     """
+    title = f"{int(label.sum())} bad of {len(label)} frames"
     with mpl.rc_context(STYLE):
         figure = new_figure(5.0, 4.2)
         axes = figure.add_subplot()
@@ -78,14 +80,16 @@ def precision_recall_figure(heads: Mapping[str, Floats], label: Floats, threshol
                 lw=width,
                 label=f"{name}: AP {ap:.3f}",
             )
-        point = binary_scores(heads["fused"], label, threshold)
-        axes.plot(point["recall"], point["precision"], "o", color=BAD, ms=7, clip_on=False)
+        if not math.isnan(threshold):
+            point = binary_scores(heads["fused"], label, threshold)
+            axes.plot(point["recall"], point["precision"], "o", color=BAD, ms=7, clip_on=False)
+            title += f"; dot: threshold {threshold:.3f}"
         axes.set(
             xlabel="recall: share of bad frames found",
             ylabel="precision: share of rejections that are right",
             xlim=(0, 1.01),
             ylim=(0, 1.03),
-            title=f"{int(label.sum())} bad of {len(label)} frames; dot: threshold {threshold:.3f}",
+            title=title,
         )
         axes.legend(loc="lower left")
     return figure
@@ -140,7 +144,7 @@ def night_figure(
         prob_seq: of the sequence head.
         prob_bad: fused.
         label: (N,) 1 bad, 0 good, -1 unlabelled.
-        threshold: of the fused probability.
+        threshold: of the fused probability; NaN where there is none.
     """
     with mpl.rc_context(STYLE):
         figure = new_figure(9.0, 3.4)
@@ -150,8 +154,9 @@ def night_figure(
         axes.plot(
             x, prob_seq, lw=0.8, color=HEAD_COLOURS["sequence"], label="sequence head", zorder=2
         )
-        rejected = int(is_bad(prob_bad, threshold).sum())
-        axes.set_title(f"{night}: {rejected} of {len(prob_bad)} frames rejected")
+        rejected = f"{is_bad(prob_bad, threshold).sum()} of {len(prob_bad)} frames rejected"
+        none = f"{len(prob_bad)} frames, no threshold"
+        axes.set_title(f"{night}: {none if math.isnan(threshold) else rejected}")
         figure.legend(loc="outside lower center", ncols=7)
     return figure
 
@@ -175,7 +180,8 @@ def draw_timeline(
         axes.set_xlabel("frame")
     _shade(axes, x, is_bad(prob_bad, threshold))
     axes.plot(x, prob_bad, color=HEAD_COLOURS["fused"], lw=1.2, label="fused", zorder=3)
-    axes.axhline(threshold, color=BAD, lw=0.9, ls="--", label="threshold", zorder=1)
+    if not math.isnan(threshold):
+        axes.axhline(threshold, color=BAD, lw=0.9, ls="--", label="threshold", zorder=1)
     size = 5.0 if len(prob_bad) < 300 else 2.5
     for value, name, face, edge, order in (
         (0, "labelled good", GOOD, GOOD, 4),

@@ -14,13 +14,13 @@ from matplotlib.figure import Figure
 from nightsift.errors import NightsiftError
 from nightsift.photometry.lightcurve import LightCurve, measure_lightcurve
 from nightsift.report.figures import BAD, GOOD, REJECTED, STYLE, new_figure
-from nightsift.sorting.night import Sorted
+from nightsift.sorting.night import Verdicts
 
 log = logging.getLogger(__name__)
 
 
 def measure_lightcurves(
-    night: Sorted, target: Sequence[float], transit: Sequence[str]
+    night: Verdicts, target: Sequence[float], transit: Sequence[str]
 ) -> list[tuple[str, LightCurve]]:
     """Name and light curve of every night that allows one; the others are named in the log.
 
@@ -38,15 +38,13 @@ def measure_lightcurves(
     first, last = (_time(text) for text in transit) if transit else (None, None)
     verdict = dict(zip(night.table["file"], night.table["verdict"], strict=True))
     found: list[tuple[str, LightCurve]] = []
-    for own in night.catalogue.nights:
-        files = [record.path for record in own.records]
-        times = [record.info.time if record.info else None for record in own.records]
+    for own in night.nights.nights:
+        times = [look.info.time if look.info else None for look in own.looks]
         inside = [bool(t and first and last and first <= t <= last) for t in times]
         try:
             curve = measure_lightcurve(
-                files,
-                [night.measured[path] for path in files],
-                np.array([verdict[str(path)] != "bad" for path in files]),
+                own.looks,
+                np.array([verdict[str(path)] != "bad" for path in own.files]),
                 target=place,
                 inside=np.array(inside),
             )

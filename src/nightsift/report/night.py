@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from rich.console import Console
 from rich.table import Table
 
-from nightsift.data.cache import TensorCache
-from nightsift.files import replacing
+from nightsift.files import file_name, replacing
 from nightsift.photometry.lightcurve import LightCurve
 from nightsift.report.features import features_figure
 from nightsift.report.figures import save_figure
 from nightsift.report.handoff import write_lists
 from nightsift.report.lightcurves import lightcurve_figure, lightcurve_table
-from nightsift.report.page import Grey, star_cutouts, write_page
+from nightsift.report.page import write_page
+from nightsift.report.pictures import FramePictures
 from nightsift.report.run import MAX_NIGHT_FIGURES, write_predictions
-from nightsift.sorting.night import Sorted
+from nightsift.report.terminal import console, rows_by_night
+from nightsift.sorting.night import Verdicts
 from nightsift.sorting.verdicts import VERDICTS, spells
 
 PAGE = "report.html"
@@ -32,8 +31,7 @@ _NIGHTS, _SPELLS = 24, 5
 def write_night(
     run_dir: Path,
     title: str,
-    night: Sorted,
-    cache: TensorCache,
+    night: Verdicts,
     *,
     out_csv: Path | None = None,
     curves: Sequence[tuple[str, LightCurve]] = (),
@@ -44,7 +42,6 @@ def write_night(
         run_dir: made when needed.
         title: of the page.
         night: the verdicts.
-        cache: tensors of its frames, for pictures of stars.
         out_csv: where the predictions go instead of `run_dir`.
         curves: night and light curve.
 
@@ -59,34 +56,32 @@ def write_night(
     figures.mkdir(parents=True, exist_ok=True)
     pictures: list[tuple[str, Path]] = []
     for name, figure in timeline_figures(night):
-        pictures.append((name, figures / f"timeline_{_file_name(name)}.png"))
+        pictures.append((name, figures / f"timeline_{file_name(name)}.png"))
         save_figure(figure, pictures[-1][1])
     facts = []
     for name, curve in curves:
-        pictures.append((f"{name}, light curve", figures / f"lightcurve_{_file_name(name)}.png"))
+        pictures.append((f"{name}, light curve", figures / f"lightcurve_{file_name(name)}.png"))
         save_figure(lightcurve_figure(name, curve), pictures[-1][1])
-        with replacing(run_dir / f"lightcurve_{_file_name(name)}.csv") as temporary:
+        with replacing(run_dir / f"lightcurve_{file_name(name)}.csv") as temporary:
             lightcurve_table(curve).to_csv(temporary, index=False, float_format="%.6f")
-        facts.append(f"{name}: {curve.told()}")
-    refs = {str(r.path): r.ref for r in night.catalogue.records if r.ref is not None}
-
-    def cutouts(file: str) -> Grey | None:
-        return star_cutouts(cache.read(refs[file])) if file in refs else None
-
+        facts.append(f"{name}: {curve.summary()}")
     counts = {verdict: int((table["verdict"] == verdict).sum()) for verdict in ("bad", "review")}
     about = (
         f"{len(table)} files: {counts['bad']} bad, {counts['review']} to be looked at; "
         f"bad from a probability of {night.card.threshold:.3f}"
     )
-    write_page(run_dir / PAGE, title, table, pictures, facts=[about, *facts], cutouts=cutouts)
+    write_page(
+        run_dir / PAGE,
+        title,
+        table,
+        pictures,
+        facts=[about, *facts],
+        frames=FramePictures(night.nights),
+    )
     return [csv, run_dir / PAGE, lists, figures]
 
 
-def _file_name(night: str) -> str:
-    return re.sub(r"[^\w.-]+", "_", night)
-
-
-def timeline_figures(night: Sorted) -> list[tuple[str, Figure]]:
+def timeline_figures(night: Verdicts) -> list[tuple[str, Figure]]:
     """Name and figure of each night of three frames or more, those with most bad frames first."""
     judged = night.table[night.table["verdict"] != ""]
     known = night.features.set_index("file")
@@ -105,20 +100,23 @@ def timeline_figures(night: Sorted) -> list[tuple[str, Figure]]:
     return figures
 
 
-def print_sorted(table: pd.DataFrame) -> None:
-    """Per night: frames, bad ones by reason, doubtful and unreadable ones; the worst spells."""
-    console = Console(width=120)
+def print_sorted(table: pd.DataFrame, mixed: Collection[str] = ()) -> None:
+    """Per night: frames, bad ones by reason, doubtful and unreadable ones; the worst spells.
+
+    Args:
+        table: predictions with verdicts.
+        mixed: names of the nights that are loose frames, which share one row.
+    """
+    terminal = console(120)
     out = Table(title="verdicts")
     for title in ("night", "frames", "good", "review", "bad", "unreadable", "why"):
         out.add_column(title, justify="left" if title in ("night", "why") else "right")
-    nights = list(table.groupby("night", sort=False))
-    for night, part in nights[:_NIGHTS]:
+    rows, out.caption = rows_by_night(table, mixed, most=_NIGHTS)
+    for night, part in rows:
         counts = [int((part["verdict"] == verdict).sum()) for verdict in (*VERDICTS, "")]
         why = part.loc[part["verdict"] == "bad", "reason"].value_counts()
         reasons = ", ".join(f"{count} {reason}" for reason, count in why.items())
-        out.add_row(str(night), *(str(count) for count in (len(part), *counts)), reasons)
-    if len(nights) > _NIGHTS:
-        out.caption = f"and {len(nights) - _NIGHTS} more nights in the CSV"
-    console.print(out)
+        out.add_row(night, *(str(count) for count in (len(part), *counts)), reasons)
+    terminal.print(out)
     for night, first, last, count, reason in spells(table)[:_SPELLS]:
-        console.print(f"{night}: {count} bad frames in a row ({reason}), {first} to {last}")
+        terminal.print(f"{night}: {count} bad frames in a row ({reason}), {first} to {last}")

@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
 
+from nightsift.look.blocks import block_mean
 from nightsift.review.stars import Profile, star_profile
 from nightsift.review.stretch import Limits, resized, to_grey
-from nightsift.review.thumbnails import block_average
 from nightsift.review.tiles import CURSOR, SELECTED, TEXT
 
 _MIN_SPAN_PX = 16.0
@@ -150,5 +150,5 @@ class LargeView:
     def _level(self, level: int) -> npt.NDArray[Any]:
         if level not in self._levels:
             assert self.pixels is not None
-            self._levels[level] = block_average(self.pixels, -(-max(self.pixels.shape) // level))
+            self._levels[level] = block_mean(self.pixels, level, np.float64)
         return self._levels[level]

@@ -8,7 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import sep
 
-from nightsift.review.thumbnails import block_average
+from nightsift.look.blocks import block_average
+from nightsift.look.statistics import robust_sigma
 
 _BOX = 20
 # sep's work grows with the number of pixels; the brightest star stands out in a smaller picture.
@@ -53,7 +54,7 @@ def star_profile(pixels: npt.NDArray[Any], x: float, y: float) -> Profile | None
         return None
     background = float(np.median(box))
     light = box - background
-    noise = 1.4826 * float(np.median(np.abs(light)))
+    noise = robust_sigma(box, background)
     rows, cols = np.indices(box.shape)
     near = np.hypot(cols + left - x, rows + top - y) < _BOX / 2
     peak = float(light[near].max(initial=0.0))

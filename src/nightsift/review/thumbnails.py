@@ -18,11 +18,11 @@ import numpy.typing as npt
 
 from nightsift.files import replacing
 from nightsift.fits.reader import UnreadableFrame, read_frame
+from nightsift.look.picture import BlockMeans, block_means
 
 log = logging.getLogger(__name__)
 
 FORMAT = 1
-_MAD_TO_SIGMA = 1.4826
 # About 900 thumbnails of a square camera at the usual size.
 MEMORY_BYTES = 160_000_000
 
@@ -47,36 +47,22 @@ class Thumbnail(NamedTuple):
     error: str = ""
 
 
-def block_average(pixels: npt.NDArray[Any], side: int) -> npt.NDArray[np.float64]:
-    """Means of square blocks, so that the longer side becomes at most `side`.
-
-    Every pixel counts, so that faint trails stay; up to one block less a pixel is cut off at
-    the upper and right edge.
-    """
-    factor = -(-max(pixels.shape) // side)
-    height, width = (max(1, length // factor) for length in pixels.shape)
-    # 32 bits hold the sum of 32768 pixels of 16: no block is as tall.
-    kind: type[np.int32 | np.float64] = np.int32 if pixels.dtype.kind in "iu" else np.float64
-    tall = pixels[: height * factor].reshape(height, -1, pixels.shape[1])
-    rows = tall.sum(axis=1, dtype=kind)[:, : width * factor]
-    blocks: npt.NDArray[np.float64] = rows.reshape(height, width, -1).mean(axis=2)
-    return blocks / tall.shape[1]
-
-
 def make_thumbnail(pixels: npt.NDArray[Any], side: int) -> Thumbnail:
     """Average a frame and find its background, noise and stretch.
 
     The stretch begins at the lower limit of zscale (IRAF's algorithm, astropy's
     `ZScaleInterval`) and ends well above the upper one, for the stars.
     """
+    return stretched(block_means(pixels, side))
+
+
+def stretched(picture: BlockMeans) -> Thumbnail:
+    """A small picture with the limits between which it is shown by itself."""
     from astropy.visualization import ZScaleInterval  # it imports matplotlib: not before the window
 
-    blocks = block_average(pixels, side)
-    background = float(np.median(blocks))
-    noise = _MAD_TO_SIGMA * float(np.median(np.abs(blocks - background))) or 1.0
-    values = np.clip((blocks - background) / noise, -65504, 65504)
+    values = picture.values.astype(np.float64)
     low, high = (float(limit) for limit in ZScaleInterval().get_limits(values))
-    return Thumbnail(values.astype(np.float16), background, noise, low, max(high, low + 1e-3))
+    return Thumbnail(*picture, low, max(high, low + 1e-3))
 
 
 class ThumbnailCache:

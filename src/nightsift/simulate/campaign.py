@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -12,16 +12,16 @@ import numpy as np
 
 from nightsift.errors import NightsiftError
 from nightsift.files import making_folder
-from nightsift.simulate.frames import Job, loose_job, make_frames, night_jobs
+from nightsift.simulate.defects import SHIPPED
+from nightsift.simulate.defects.catalogue import DEFECTS, kinds_in_order
+from nightsift.simulate.frames import Job, loose_job, make_jobs, night_jobs
 from nightsift.simulate.instrument import Instrument
+from nightsift.simulate.processes import Progress
 from nightsift.simulate.spells import DefectSpec
-from nightsift.simulate.tables import write_tables
 from nightsift.simulate.variety import vary
-from nightsift.simulate.work import Progress, in_processes, process_count
 
 # Raised when the same spec no longer gives the same pixels.
 FORMAT = 6
-RECORD = "campaign.json"
 _MIXED_BAD_FRACTION = 0.45
 # A loose frame has no neighbours to tell a faint defect by.
 _MIXED_FAINTEST = 0.3
@@ -85,7 +85,7 @@ class CampaignSpec:
                 "campaign: expected benign_fraction and variety in 0-1 and seed >= 0, found "
                 f"{self.benign_fraction}, {self.variety} and {self.seed}"
             )
-        _ = self.defects
+        _ = self.defects  # its constructor checks the rest
 
     @property
     def defects(self) -> DefectSpec:
@@ -140,57 +140,60 @@ def make_campaign(
         NightsiftError: `out` exists and is something else, or a campaign of another spec.
         OSError: it cannot be written; nothing of it is left.
     """
-    record = campaign_record(spec, instruments)
-    if out.exists():
-        return existing(out, record)
-    try:
-        with making_folder(out) as temporary:
-            _make_all(plan_campaign(temporary, spec, instruments), workers, progress)
-            (temporary / RECORD).write_text(record, encoding="utf-8")
-    except FileExistsError:  # another process was faster
-        return existing(out, record)
+
+    def make(folder: Path) -> None:
+        jobs = plan_campaign(folder, spec, instruments)
+        make_jobs(jobs, workers=workers, progress=progress)
+
+    make_once(out, "campaign", campaign_record(spec, instruments), make)
     return Campaign(out / "nights", out / "mixed")
+
+
+def make_once(out: Path, what: str, record: str, make: Callable[[Path], None]) -> None:
+    """Let `make` fill the new folder `out`, unless it was filled for the same record before.
+
+    Args:
+        out: the folder; it appears whole or not at all.
+        what: it is to hold; `<what>.json` in it keeps the record.
+        record: all that decides its content.
+        make: called with the temporary folder that becomes `out`.
+
+    Raises:
+        NightsiftError: `out` exists and is something else.
+    """
+    if not out.exists():
+        try:
+            with making_folder(out) as temporary:
+                make(temporary)
+                (temporary / f"{what}.json").write_text(record, encoding="utf-8")
+        except FileExistsError:  # another process was faster
+            pass
+    file = out / f"{what}.json"
+    if not file.is_file() or file.read_text("utf-8") != record:
+        raise NightsiftError(f"{out} exists and is not this {what}: choose another folder")
 
 
 def campaign_record(spec: CampaignSpec, instruments: Sequence[Instrument]) -> str:
     """All that decides the pixels of a campaign, as JSON."""
     content = {"format": FORMAT, **asdict(spec), "telescopes": [asdict(i) for i in instruments]}
+    others = [kind for kind in spec.kinds or kinds_in_order() if kind not in SHIPPED]
+    if others:
+        content["defects"] = {kind: DEFECTS[kind].numbers for kind in others}
     return json.dumps(content, indent=2) + "\n"
 
 
-def _make_all(jobs: Sequence[Job], workers: int, progress: Progress | None) -> None:
-    folders = list(dict.fromkeys(job.folder for job in jobs))
-    for folder in folders:
-        folder.mkdir(parents=True)
-    pixels = sum(np.prod(job.plan.instrument.detector.shape) * len(job.frames) for job in jobs)
-    made = in_processes(
-        make_frames,
-        jobs,
-        processes=process_count(workers, float(pixels)),
-        weigh=lambda job: len(job.frames),
-        progress=progress,
-    )
-    for folder in folders:
-        parts = [part for job, part in zip(jobs, made, strict=True) if job.folder == folder]
-        write_tables(folder, [row for part in parts for row in part])
-
-
-def existing(out: Path, record: str) -> Campaign:
-    """The campaign in `out`, if it is the one that `record` describes."""
-    file = out / RECORD
-    if not file.is_file() or file.read_text("utf-8") != record:
-        raise NightsiftError(f"{out} exists and is not this campaign: choose another folder")
-    return Campaign(out / "nights", out / "mixed")
-
-
 def plan_campaign(root: Path, spec: CampaignSpec, instruments: Sequence[Instrument]) -> list[Job]:
-    """All work of a campaign; each night and each loose frame has a seed of its own."""
+    """All work of a campaign; each night and each loose frame has a seed of its own.
+
+    Seeds are spawned from each other as the work is divided (campaign, night, frame), so that
+    the noise of a frame depends neither on its neighbours nor on the process that makes it.
+    """
     seeds = np.random.SeedSequence(spec.seed).spawn(spec.nights + spec.mixed_frames)
-    order = np.random.default_rng([spec.seed, spec.nights]).permutation(spec.nights)
+    order = _draws(spec, spec.nights).permutation(spec.nights)
     benign = set(order[: round(spec.benign_fraction * spec.nights)].tolist())
     jobs: list[Job] = []
     for number, seed in enumerate(seeds[: spec.nights]):
-        rng = np.random.default_rng([spec.seed, number, 1])
+        rng = _draws(spec, number, 1)
         instrument = _varied(instruments[number % len(instruments)], spec, rng)
         frames, defects = _varied_night(spec, rng)
         jobs += night_jobs(
@@ -203,7 +206,7 @@ def plan_campaign(root: Path, spec: CampaignSpec, instruments: Sequence[Instrume
         )
     for number, seed in enumerate(seeds[spec.nights :], start=spec.nights):
         kind = instruments[int(np.random.default_rng(seed).integers(len(instruments)))]
-        instrument = _varied(kind, spec, np.random.default_rng([spec.seed, number, 1]))
+        instrument = _varied(kind, spec, _draws(spec, number, 1))
         jobs.append(
             loose_job(
                 root / "mixed",
@@ -214,6 +217,11 @@ def plan_campaign(root: Path, spec: CampaignSpec, instruments: Sequence[Instrume
             )
         )
     return jobs
+
+
+def _draws(spec: CampaignSpec, *about: int) -> np.random.Generator:
+    """For what is decided about the campaign as a whole, or about one of its nights."""
+    return np.random.default_rng([spec.seed, *about])
 
 
 def _varied(instrument: Instrument, spec: CampaignSpec, rng: np.random.Generator) -> Instrument:

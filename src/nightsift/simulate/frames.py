@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import NamedTuple
@@ -9,12 +10,13 @@ from typing import NamedTuple
 import numpy as np
 from astropy.io import fits
 
-from nightsift.simulate.defects.catalogue import Occurrence, apply
 from nightsift.simulate.detector import FixedPattern, draw_pattern
 from nightsift.simulate.exposure import Scene, expose
 from nightsift.simulate.header import Shot, file_name, make_header
 from nightsift.simulate.instrument import Instrument
 from nightsift.simulate.night import NightPlan, draw_night
+from nightsift.simulate.occurrences import Occurrence, apply
+from nightsift.simulate.processes import Progress, make_all
 from nightsift.simulate.spells import DefectSpec, plan_defects, plan_single
 from nightsift.simulate.tables import FrameTruth
 
@@ -81,6 +83,12 @@ def loose_job(
     plan, i = draw_night(rng, instrument, n=12, number=5000 + number), int(rng.integers(12))
     frame = (i, number + 1, plan_single(rng, defects), frame_seed)
     return Job(folder, plan, pattern_seed, [frame])
+
+
+def make_jobs(jobs: Sequence[Job], *, workers: int, progress: Progress | None) -> list[Path]:
+    """Make the frames of all jobs with their tables; as `nightsift.simulate.processes.make_all`."""
+    pixels = sum(np.prod(job.plan.instrument.detector.shape) * len(job.frames) for job in jobs)
+    return make_all(make_frames, jobs, pixels=float(pixels), workers=workers, progress=progress)
 
 
 def make_frames(job: Job) -> list[FrameTruth]:

@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from nightsift.errors import NightsiftError
-from nightsift.simulate.defects.catalogue import DEFECTS, Occurrence
+from nightsift.simulate.defects.catalogue import DEFECTS, Defect, kinds_in_order
+from nightsift.simulate.occurrences import Occurrence
 from nightsift.simulate.sky import Image
 
 _COMBINED_SHARE = 0.15
 _TRIES = 300
 _FEWEST_KINDS = 3
-# What can be wrong with a whole night, and has been.
-_LASTING = (
-    "defocus_disc",
-    "defocus_donut",
-    "thick_cloud",
-    "trail",
-    "periodic_error",
-    "wind_shake",
-    "dew",
-    "halo",
-)
-# Steady all night, these look like another telescope or a thinner field.
-_ONLY_CHANGING = ("thick_cloud",)
 # A steady one must be as strong as this, or nobody could tell it from how the telescope is.
 _STEADY_LEVEL = 0.5
 
@@ -69,16 +57,21 @@ class DefectSpec:
         unknown = sorted(set(self.kinds) - set(DEFECTS))
         if unknown:
             raise NightsiftError(
-                f"no such defect: {', '.join(unknown)}; expected some of {', '.join(DEFECTS)}"
+                f"no such defect: {', '.join(unknown)}; expected some of "
+                f"{', '.join(kinds_in_order())} (plugins=[package] adds those of another package)"
             )
 
     def draw_level(self, rng: np.random.Generator) -> float:
         """A level between the faintest and the grossest."""
         return float(rng.uniform(self.faintest, self.grossest))
 
-    def among(self, kinds: Sequence[str]) -> list[str]:
-        """Those of `kinds` that are asked for."""
-        return [kind for kind in kinds if not self.kinds or kind in self.kinds]
+    def kinds_with(self, suits: Callable[[Defect], bool]) -> list[str]:
+        """Those that are asked for and of which `suits` is true, in the order of the draw."""
+        return [
+            kind
+            for kind in kinds_in_order()
+            if (not self.kinds or kind in self.kinds) and suits(DEFECTS[kind])
+        ]
 
 
 Plan = list[list[Occurrence]]
@@ -103,14 +96,14 @@ def plan_defects(rng: np.random.Generator, time_s: Image, spec: DefectSpec) -> P
         return plan
     wanted = max(3, round(time_s.size * spec.bad_fraction))
     singles = max(2, round(spec.singles * wanted))
-    spells = spec.among([kind for kind, defect in DEFECTS.items() if defect.spells])
+    spells = spec.kinds_with(lambda defect: defect.course is not None)
     order = _Order(rng, spells)
     for _ in range(_TRIES if spells else 0):
         left = wanted - singles - _count_bad(plan)
         if left <= 0:
             break
         _add_spell(plan, order.next(), left, time_s, spec, rng)
-    order = _Order(rng, spec.among([k for k in DEFECTS if not DEFECTS[k].spells]) or spells)
+    order = _Order(rng, spec.kinds_with(lambda defect: defect.course is None) or spells)
     for _ in range(_TRIES):
         if _count_bad(plan) >= wanted and _count_kinds(plan) >= min(_FEWEST_KINDS, order.size):
             break
@@ -125,7 +118,9 @@ def plan_single(rng: np.random.Generator, spec: DefectSpec) -> list[Occurrence]:
     """The defect of a loose frame, or none; what only neighbours show is left out."""
     if rng.random() >= spec.bad_fraction:
         return []
-    kinds = spec.among([kind for kind in DEFECTS if kind != "jump"])
+    kinds = spec.kinds_with(lambda defect: defect.shows_alone)
+    if not kinds:
+        return []
     kind = str(rng.choice(kinds))
     return [_occurrence(kind, DEFECTS[kind].strength(spec.draw_level(rng)), rng)]
 
@@ -162,24 +157,26 @@ def _add_spell(
     plan: Plan, kind: str, left: int, time_s: Image, spec: DefectSpec, rng: np.random.Generator
 ) -> None:
     """One spell where the night is still free, or none if the place drawn is taken."""
-    n = time_s.size
+    defect, n = DEFECTS[kind], time_s.size
+    assert defect.course is not None
     length = min(int(rng.integers(3, max(5, n // 3))), left + 2, n)
     start = int(rng.integers(0, n - length + 1))
-    if kind in ("twilight", "dew"):  # these end a night
+    if defect.course.ends_night:
         start = n - length
     if any(plan[max(0, start - 2) : start + length + 2]):
         return
-    peak = DEFECTS[kind].strength(spec.draw_level(rng))
+    peak = defect.strength(spec.draw_level(rng))
     first = _occurrence(kind, peak, rng)
-    for number, share in enumerate(course(kind, length, rng)):
-        i = start + number
-        elapsed = float(time_s[i] - time_s[start])
-        plan[i].append(first._replace(strength=float(peak * share), elapsed_s=elapsed))
+    strengths = peak * defect.course.shares(length, rng)
+    _spread(plan, first, strengths, time_s, start)
 
 
 def _add_lasting(plan: Plan, time_s: Image, spec: DefectSpec, rng: np.random.Generator) -> None:
     """One defect all night: steady and strong, or growing, shrinking or passing its least."""
-    kinds = spec.among(_LASTING) or spec.among([kind for kind in DEFECTS if DEFECTS[kind].spells])
+    kinds = spec.kinds_with(lambda defect: defect.lasts != "never")
+    # Defocus is drawn first: a seed gives the frames that it always gave.
+    kinds.sort(key=lambda kind: DEFECTS[kind].cause != "defocus")
+    kinds = kinds or spec.kinds_with(lambda defect: defect.course is not None)
     if not kinds:
         return
     kind = str(rng.choice(kinds))
@@ -187,38 +184,26 @@ def _add_lasting(plan: Plan, time_s: Image, spec: DefectSpec, rng: np.random.Gen
     t = np.linspace(-1, 1, time_s.size)
     share = np.exp(rng.normal(0, 0.05, time_s.size))
     form = rng.random()
-    if form < 0.4 and kind not in _ONLY_CHANGING:
+    if form < 0.4 and DEFECTS[kind].lasts != "changing":
         level = min(max(level, _STEADY_LEVEL), spec.grossest)
     elif form < 0.7:  # a focus run, a cloud that thins and thickens again
         share *= np.abs(t - rng.uniform(-0.5, 0.5)) + 0.05
     else:  # grows or shrinks by a factor of 12 to 55
         share *= np.exp(rng.uniform(1.25, 2.0) * rng.choice([-1, 1]) * t)
     peak = DEFECTS[kind].strength(level) * share / share.max()
-    first = _occurrence(kind, 0.0, rng)
-    for i, strength in enumerate(peak):
-        elapsed = float(time_s[i] - time_s[0])
+    _spread(plan, _occurrence(kind, 0.0, rng), peak, time_s, 0)
+
+
+def _spread(plan: Plan, first: Occurrence, strengths: Image, time_s: Image, start: int) -> None:
+    """Put one defect onto the frames from `start` on, with the strength of each."""
+    for i, strength in enumerate(strengths, start=start):
+        elapsed = float(time_s[i] - time_s[start])
         plan[i].append(first._replace(strength=float(strength), elapsed_s=elapsed))
-
-
-def course(kind: str, length: int, rng: np.random.Generator) -> Image:
-    """(length,) strength of a spell over its peak: how it comes and goes."""
-    t = (np.arange(length) + 0.5) / length
-    share: Image = np.ones(length)
-    if kind in ("twilight", "dew"):
-        share = np.exp(3 * (t - 1))
-    elif kind in ("trail", "periodic_error", "wind_shake"):
-        share = np.exp(rng.normal(-0.2, 0.3, length).clip(-1, 0))
-    elif kind in ("dome", "guiding_lost"):
-        share = np.clip(0.3 + 0.7 * t, 0, 1)
-    elif not kind.startswith("defocus") or rng.random() < 0.5:  # else a failed autofocus run
-        rise = np.clip(np.minimum(t, 1 - t) / rng.uniform(0.1, 0.5), 0.15, 1)
-        share = rise * np.exp(rng.normal(0, 0.12, length)).clip(0.7, 1.3)
-    return share
 
 
 def _combine(plan: Plan, spec: DefectSpec, rng: np.random.Generator) -> None:
     """Put a second defect onto some frames that have one."""
-    kinds = spec.among([kind for kind, defect in DEFECTS.items() if defect.cause != "readout"])
+    kinds = spec.kinds_with(lambda defect: defect.cause != "readout")
     for occurrences in plan:
         if occurrences and kinds and rng.random() < _COMBINED_SHARE:
             kind = str(rng.choice(kinds))

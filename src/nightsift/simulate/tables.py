@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from nightsift.simulate.defects.catalogue import Truth, worst_label
+from nightsift.simulate.occurrences import Truth, worst_label
 
 LABELS = "labels.csv"
 TRUTH = "truth.csv"

@@ -6,6 +6,8 @@ import numpy as np
 
 from nightsift.simulate.sky import Light
 
+_WAVES = 24
+
 
 class Waves:
     """A Gaussian-like random field of zero mean and unit variance.
@@ -17,15 +19,14 @@ class Waves:
         rng: draws the waves.
         scale_px: typical size of the structure; wavelengths lie between one and eight times
             that, longer ones stronger, as in turbulence.
-        n: number of waves.
     """
 
-    def __init__(self, rng: np.random.Generator, scale_px: float, *, n: int = 24) -> None:
-        lengths = scale_px * 8 ** rng.uniform(0, 1, n)
-        angles = rng.uniform(0, 2 * np.pi, n)
+    def __init__(self, rng: np.random.Generator, scale_px: float) -> None:
+        lengths = scale_px * 8 ** rng.uniform(0, 1, _WAVES)
+        angles = rng.uniform(0, 2 * np.pi, _WAVES)
         self.kx = 2 * np.pi * np.cos(angles) / lengths
         self.ky = 2 * np.pi * np.sin(angles) / lengths
-        self.phase = rng.uniform(0, 2 * np.pi, n)
+        self.phase = rng.uniform(0, 2 * np.pi, _WAVES)
         weight = lengths ** (5 / 6)
         self.weight = weight * np.sqrt(2 / np.sum(weight**2))
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from nightsift.judge.rules import RULES
-from nightsift.judge.score import RobustScore, explain, severity
+from nightsift.heuristics.rules import RULES
+from nightsift.heuristics.score import RobustScore, explain, severity
 from nightsift.models.card import ModelCard
 
 VERDICTS = ("good", "review", "bad")
@@ -24,7 +24,7 @@ def add_verdicts(table: pd.DataFrame, features: pd.DataFrame, card: ModelCard) -
 
     Args:
         table: predictions of every file.
-        features: of the same files, from `nightsift.judge.table.measure_night`.
+        features: of the same files, from `nightsift.heuristics.table.feature_table`.
         card: of the weights.
     """
     by_file = features.set_index("file").reindex(table["file"])
@@ -36,7 +36,7 @@ def add_verdicts(table: pd.DataFrame, features: pd.DataFrame, card: ModelCard) -
     out = table.assign(verdict=np.where(np.isnan(prob), "", verdict), explanation="")
     rows = by_file[known]
     judged = RobustScore().judge(rows)
-    single = {rule: severity(rule, rows) for rule in RULES}
+    single = {rule: severity(rule, rows) for rule in RULES.values()}
     # What no telescope does on a good frame is at least looked at, even if the weights are calm.
     certain = np.zeros(len(rows), dtype=bool)
     for rule, values in single.items():
@@ -57,7 +57,7 @@ def add_verdicts(table: pd.DataFrame, features: pd.DataFrame, card: ModelCard) -
         if texts[place]:
             continue
         # No measurement speaks for it: what comes nearest to a limit tells more.
-        nearest = max(RULES, key=lambda rule: np.nan_to_num(severities[rule]))
+        nearest = max(RULES.values(), key=lambda rule: np.nan_to_num(severities[rule]))
         texts[place] = explain(row, nearest.reason, severities)
         if texts[place]:
             reasons[place] = nearest.reason

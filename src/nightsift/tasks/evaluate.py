@@ -11,13 +11,15 @@ from omegaconf import DictConfig
 
 from nightsift.errors import NightsiftError
 from nightsift.tasks.launch import launch
-from nightsift.tasks.sources import ensure_data, load_for_use, read_catalogue, score
+from nightsift.tasks.progress import progress_bar
+from nightsift.tasks.sources import ensure_data, load_for_use, make_sources
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nightsift.data.catalogue import Catalogue
+    from nightsift.data.split import Split
     from nightsift.models.card import ModelCard
+    from nightsift.night.night import Night, NightSet
 
 log = logging.getLogger(__name__)
 
@@ -27,15 +29,30 @@ def run(cfg: DictConfig) -> dict[str, Any]:
 
     Writes predictions.csv, metrics.json and figures into `run_dir`.
     """
+    from nightsift.look.store import LookStore
+    from nightsift.night.reading import read_nights
     from nightsift.report.run import report_run
-    from nightsift.training.evaluation import apply_threshold, measure
+    from nightsift.training.card import wanted_by
+    from nightsift.training.evaluation import apply_threshold, measure, score_nights
 
     loaded = load_for_use(cfg)
     ensure_data(cfg)
-    catalogue, cache = read_catalogue(cfg, loaded)
-    mark_seen_nights(catalogue, loaded.card)
-    mark_calibration_nights(catalogue, list(cfg.calibration.nights), calibrate=cfg.calibrate)
-    table = score(cfg, loaded, catalogue, cache)
+    nights = read_nights(
+        make_sources(cfg),
+        wanted_by(loaded.card),
+        LookStore(Path(cfg.cache_dir)),
+        workers=cfg.data.workers,
+        processes=True,
+        bar=progress_bar,
+    )
+    log.info("%s", nights.summary())
+    split = split_by_card(nights, loaded.card)
+    if cfg.calibrate:
+        split = with_calibration(split, nights, list(cfg.calibration.nights))
+    with progress_bar("scoring") as progress:
+        table = score_nights(
+            loaded, nights, split=split, batch=cfg.data.frame_batch, progress=progress
+        )
     threshold, choice = loaded.card.threshold, loaded.card.threshold_choice
     if cfg.calibrate:
         choice = _calibrate(cfg, table)
@@ -44,47 +61,47 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     metrics = measure(table, threshold, resamples=cfg.resamples, seed=cfg.seed)
     metrics["threshold_choice"] = choice
     out_csv = Path(cfg.out_csv) if cfg.out_csv else None
-    report_run(Path(cfg.run_dir), table, metrics, out_csv=out_csv)
-    return metrics
+    return report_run(Path(cfg.run_dir), table, metrics, out_csv=out_csv, mixed=nights.mixed)
 
 
-def mark_seen_nights(catalogue: Catalogue, card: ModelCard) -> None:
-    """Give each night the split that training had put it in; new nights are the test.
+def split_by_card(nights: NightSet, card: ModelCard) -> Split:
+    """Each night in the part that training had put it in; new nights are the test.
 
     A night that was cut into blocks counts as trained on.
     """
-    by_print = {print_: name for name, print_ in card.fingerprints.items()}
-    seen: dict[str, list[str]] = {}
-    for night in catalogue.nights:
-        name = by_print.get(night.fingerprint)
-        parts = [part for part in ("train", "val", "test") if name in card.splits.get(part, ())]
-        split = parts[0] if parts else "test"
-        seen.setdefault(split, []).append(night.name)
-        for record in night.records:
-            record.split = split
-    for split in ("train", "val"):
-        if split in seen:
+    from nightsift.data.split import PARTS, Split
+
+    names = {print_: name for name, print_ in card.fingerprints.items()}
+    members: dict[str, list[Night]] = {}
+    for night in nights.nights:
+        name = names.get(night.fingerprint)
+        parts = [part for part in PARTS if name in card.splits.get(part, ())]
+        members.setdefault(parts[0] if parts else "test", []).append(night)
+    split = Split()
+    for part, own in members.items():
+        split = split.moved(own, part)
+        if part != "test":
             log.warning(
                 "%d night(s) were seen in training (%s) and are reported apart: %s",
-                len(seen[split]),
-                split,
-                ", ".join(seen[split][:10]),
+                len(own),
+                part,
+                ", ".join(night.name for night in own[:10]),
             )
+    return split
 
 
-def mark_calibration_nights(catalogue: Catalogue, names: list[str], *, calibrate: bool) -> None:
-    """Set apart the nights that the threshold is tuned on; they are not reported on."""
-    from nightsift.data.split import match_nights
+def with_calibration(split: Split, nights: NightSet, names: list[str]) -> Split:
+    """The split with the nights set apart that the threshold is tuned on."""
+    from nightsift.night.night import match_nights
 
-    if calibrate and not names:
+    if not names:
         raise NightsiftError(
             "calibrate=true needs calibration.nights=[..]: nights to tune the threshold on, "
             "which are then not reported on"
         )
-    for name in names if calibrate else []:
-        for night in match_nights(name, catalogue.nights):
-            for record in night.records:
-                record.split = "calibration"
+    for name in names:
+        split = split.moved(match_nights(name, nights.nights), "calibration")
+    return split
 
 
 def _calibrate(cfg: DictConfig, table: pd.DataFrame) -> dict[str, Any]:

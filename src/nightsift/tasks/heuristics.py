@@ -10,7 +10,7 @@ from omegaconf import DictConfig
 
 from nightsift.errors import NightsiftError
 from nightsift.tasks.launch import launch
-from nightsift.tasks.sources import progress_bar
+from nightsift.tasks.progress import progress_bar
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,25 +22,27 @@ def run(cfg: DictConfig) -> pd.DataFrame:
     """Measure and rank every file below `folder`; returns and writes the candidates."""
     from hydra.utils import instantiate
 
-    from nightsift.fits.folders import find_files
-    from nightsift.judge.score import judge_features
-    from nightsift.look.store import MEASURED
+    from nightsift.heuristics.score import judge_features
+    from nightsift.look.look import Wanted
+    from nightsift.look.store import LookStore
+    from nightsift.night.reading import read_nights
+    from nightsift.night.sources import Sources
     from nightsift.report.candidates import print_candidates, write_candidates
+    from nightsift.report.pictures import PICTURE_PX, FramePictures
     from nightsift.report.prior import make_prior_folder
 
     if cfg.top_n < 1:
         raise NightsiftError(f"top_n must be at least 1, got {cfg.top_n}")
     method = instantiate(cfg.heuristics, _convert_="all")
-    files = find_files(Path(cfg.folder))
-    with progress_bar("measuring frames") as progress:
-        features = method.measure(
-            files,
-            store=Path(cfg.cache_dir) / MEASURED,
-            workers=cfg.workers,
-            processes=True,
-            max_gap_h=cfg.max_gap_h,
-            progress=progress,
-        )
+    nights = read_nights(
+        Sources(seq_dirs=[Path(cfg.folder)], max_gap_h=cfg.max_gap_h),
+        Wanted(measure=method.measure, picture_px=PICTURE_PX),
+        LookStore(Path(cfg.cache_dir)),
+        workers=cfg.workers,
+        processes=True,
+        bar=progress_bar,
+    )
+    features = method.table(nights)
     candidates = judge_features(features, method)
     written = write_candidates(
         Path(cfg.run_dir),
@@ -50,6 +52,7 @@ def run(cfg: DictConfig) -> pd.DataFrame:
         out_features=Path(cfg.out_features) if cfg.out_features else None,
         out_candidates=Path(cfg.out_candidates) if cfg.out_candidates else None,
         parquet=cfg.parquet,
+        frames=FramePictures(nights),
     )
     print_candidates(candidates)
     if cfg.prior_folder:

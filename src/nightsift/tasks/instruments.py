@@ -1,50 +1,41 @@
-"""Instruments by name or by file, and the campaign that a configuration asks for."""
+"""Instruments as a task finds them: those that ship, and those in the user's own `conf/`."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from omegaconf import OmegaConf
-
-from nightsift.config import conf_dir
-from nightsift.errors import NightsiftError
+from hydra.core.hydra_config import HydraConfig
 
 if TYPE_CHECKING:
     from nightsift.simulate.instrument import Instrument
 
 
-def shipped_instruments() -> list[str]:
-    """Names of the instruments that ship with the package."""
-    return sorted(path.stem for path in (conf_dir() / "instrument").glob("*.yaml"))
-
-
 def load_instruments(names: Sequence[str]) -> list[Instrument]:
-    """Read instruments.
+    """Read instruments, also from the folders `instrument/` of Hydra's search path.
 
     Args:
-        names: of shipped instruments, or paths of YAML files; none for all that ship.
+        names: of instruments, or paths of YAML files; none for all that ship.
 
     Raises:
-        NightsiftError: no such instrument, a key is missing or unknown, or a value impossible.
+        NightsiftError: no such instrument, a key is missing, or a value impossible.
+        OmegaConfBaseException: a key is unknown or a value of the wrong type.
     """
-    return [_load(name) for name in names or shipped_instruments()]
+    from nightsift.simulate.instrument_files import read_instruments
+
+    return read_instruments(names, folders=_folders())
 
 
-def _load(name: str) -> Instrument:
-    from nightsift.simulate.instrument import Instrument
-
-    path = Path(name)
-    if path.suffix not in (".yaml", ".yml"):
-        if name not in shipped_instruments():
-            raise NightsiftError(
-                f"no such instrument: {name}; expected a YAML file or one of "
-                f"{', '.join(shipped_instruments())}"
-            )
-        path = conf_dir() / "instrument" / f"{name}.yaml"
-    cfg = OmegaConf.merge(OmegaConf.structured(Instrument), OmegaConf.load(path))
-    missing = sorted(OmegaConf.missing_keys(cfg))
-    if missing:
-        raise NightsiftError(f"{path}: missing: {', '.join(missing)}")
-    return cast("Instrument", OmegaConf.to_object(cfg))
+def _folders() -> list[Path]:
+    if not HydraConfig.initialized():
+        return []
+    sources = HydraConfig.get().runtime.config_sources
+    found = [Path(source.path) for source in sources if source.schema == "file"]
+    found += [
+        Path(str(resources.files(source.path.replace("/", "."))))
+        for source in sources
+        if source.schema == "pkg"
+    ]
+    return [folder / "instrument" for folder in found]

@@ -19,10 +19,11 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nightsift.config import conf_dir, register_schemas
+from nightsift.config import register_schemas
 from nightsift.config.targets import missing_arguments
 from nightsift.errors import NightsiftError
 from nightsift.registry import load_plugins
+from nightsift.shipped import conf_dir
 from nightsift.tasks.command_line import quote_plain_paths
 
 log = logging.getLogger(__name__)

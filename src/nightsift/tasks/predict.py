@@ -6,7 +6,6 @@ import hashlib
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,15 +13,15 @@ from omegaconf import DictConfig
 
 from nightsift.errors import NightsiftError
 from nightsift.tasks.launch import launch
-from nightsift.tasks.sources import card_for_use, load_for_use, make_sources, progress_bar
+from nightsift.tasks.progress import progress_bar
+from nightsift.tasks.sources import card_for_use, load_for_use
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nightsift.data.cache import TensorCache
-    from nightsift.data.catalogue import Sources
+    from nightsift.models.card import ModelCard
     from nightsift.models.weights import LoadedModel
-    from nightsift.sorting.night import Sorted
+    from nightsift.sorting.night import Verdicts
 
 
 ACTIONS = ("report", "link", "move")
@@ -40,35 +39,29 @@ def run(cfg: DictConfig) -> pd.DataFrame | None:
         return None
     if not cfg.folder:
         raise NightsiftError("missing: folder=...")
-    cfg.data.seq_dirs = [cfg.folder]
-    sources, cache = make_sources(cfg, card_for_use(cfg))
+    card = card_for_use(cfg)
     if cfg.watch:
-        watch(cfg, sources, cache)
+        watch(cfg, card)
         return None
-    night = sort_all(cfg, sources, cache, lambda: load_everything(cfg))
+    verdicts = judge(cfg, card, lambda: load_everything(cfg))
 
     from nightsift.report.lightcurves import measure_lightcurves
     from nightsift.report.night import print_sorted, write_night
 
     curves = []
     if cfg.lightcurve:
-        curves = measure_lightcurves(night, list(cfg.target), list(cfg.transit))
+        curves = measure_lightcurves(verdicts, list(cfg.target), list(cfg.transit))
     written = write_night(
-        Path(cfg.run_dir),
-        str(cfg.folder),
-        night,
-        cache,
-        out_csv=csv_of(cfg),
-        curves=curves,
+        Path(cfg.run_dir), str(cfg.folder), verdicts, out_csv=csv_of(cfg), curves=curves
     )
-    print_sorted(night.table)
+    print_sorted(verdicts.table)
     for name, curve in curves:
-        print(f"{name}: {curve.told()}")
+        print(f"{name}: {curve.summary()}")
     if cfg.write_header:
-        write_headers(cfg, night.table)
-    act(cfg, night.table)
+        write_headers(cfg, verdicts.table)
+    act(cfg, verdicts.table)
     print(f"written: {', '.join(str(path) for path in written)}")
-    return night.table
+    return verdicts.table
 
 
 def csv_of(cfg: DictConfig) -> Path:
@@ -84,25 +77,34 @@ def load_everything(cfg: DictConfig) -> LoadedModel:
     return load_for_use(cfg)
 
 
-def sort_all(
-    cfg: DictConfig, sources: Sources, cache: TensorCache, load: Callable[[], LoadedModel]
-) -> Sorted:
-    """Verdicts of everything in `sources`, under progress bars."""
-    from nightsift.look.store import MEASURED
-    from nightsift.sorting.night import sort_frames
+def judge(
+    cfg: DictConfig,
+    card: ModelCard,
+    load: Callable[[], LoadedModel],
+    *,
+    passed_over: frozenset[Path] = frozenset(),
+) -> Verdicts:
+    """Verdicts of everything in `folder`, under progress bars."""
+    from nightsift.look.store import LookStore
+    from nightsift.report.pictures import PICTURE_PX
+    from nightsift.sorting.night import judge_folders
 
-    return sort_frames(
-        sources,
-        cache,
+    return judge_folders(
+        [Path(cfg.folder)],
+        card,
         load,
-        Path(cfg.cache_dir) / MEASURED,
-        bar=progress_bar,
+        LookStore(Path(cfg.cache_dir)),
+        max_gap_h=cfg.data.max_gap_h,
+        passed_over=passed_over,
         workers=cfg.data.workers,
+        processes=True,
         batch=cfg.data.frame_batch,
+        picture_px=PICTURE_PX,
+        bar=progress_bar,
     )
 
 
-def watch(cfg: DictConfig, sources: Sources, cache: TensorCache) -> None:
+def watch(cfg: DictConfig, card: ModelCard) -> None:
     """Judge frames as they arrive, until interrupted."""
     from nightsift.report.run import write_predictions
     from nightsift.sorting.watching import Watch
@@ -111,16 +113,15 @@ def watch(cfg: DictConfig, sources: Sources, cache: TensorCache) -> None:
     # What is new is told in lines of its own; of the rest only what is wrong.
     logging.getLogger("nightsift").setLevel(logging.WARNING)
 
-    def judge(unfinished: frozenset[Path]) -> pd.DataFrame:
-        seen = replace(sources, passed_over=unfinished)
-        table = sort_all(cfg, seen, cache, lambda: loaded).table
+    def judge_all(unfinished: frozenset[Path]) -> pd.DataFrame:
+        table = judge(cfg, card, lambda: loaded, passed_over=unfinished).table
         write_predictions(csv_of(cfg), table)
         return table
 
     digest = hashlib.sha256(str(Path(cfg.folder).resolve()).encode()).hexdigest()[:20]
     watching = Watch(
         Path(cfg.folder),
-        judge,
+        judge_all,
         Path(cfg.cache_dir) / "watch" / f"{digest}.json",
         on_spell=cfg.on_spell,
         spell=cfg.spell,

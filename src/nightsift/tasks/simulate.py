@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from nightsift.errors import NightsiftError
 from nightsift.tasks.launch import launch
-from nightsift.tasks.sources import progress_bar
+from nightsift.tasks.progress import progress_bar
 
 if TYPE_CHECKING:
     from nightsift.simulate.campaign import CampaignSpec
@@ -44,7 +44,7 @@ def _synthesise(cfg: DictConfig, spec: CampaignSpec) -> list[Path]:
 
 
 def _inject(cfg: DictConfig, spec: CampaignSpec) -> list[Path]:
-    from nightsift.simulate.source import inject_folder
+    from nightsift.simulate.inject_folder import inject_folder
 
     source, out = Path(cfg.source), Path(cfg.out)
     if out.resolve().is_relative_to(source.resolve()):

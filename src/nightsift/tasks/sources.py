@@ -1,25 +1,22 @@
-"""What several tasks share about their input: built-in data, progress, and weights to use."""
+"""What several tasks share about their input: built-in data, folders, and weights to use."""
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig
 
 from nightsift.errors import NightsiftError
+from nightsift.tasks.progress import progress_bar
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from nightsift.data.cache import TensorCache
-    from nightsift.data.catalogue import Catalogue, Sources
     from nightsift.models.card import ModelCard
     from nightsift.models.weights import LoadedModel
+    from nightsift.night.sources import Sources
 
 log = logging.getLogger(__name__)
 
@@ -44,31 +41,23 @@ def ensure_data(cfg: DictConfig) -> None:
     cfg.data.seq_dirs = [str(campaign.seq_dir)]
 
 
-@contextmanager
-def progress_bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on a terminal, nothing elsewhere; yields `update(done, total)`."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+def make_sources(cfg: DictConfig) -> Sources:
+    """Where the frames and labels that `data` names are."""
+    from nightsift.night.sources import Sources
 
-    console = Console(stderr=True)
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn())
-    # Without a thread of its own: processes can then be forked.
-    bar = Progress(*columns, console=console, auto_refresh=False, disable=not console.is_terminal)
-    with bar as progress:
-        task = progress.add_task(what, total=None)
-
-        def update(done: int, total: int) -> None:
-            progress.update(task, completed=done, total=total, refresh=True)
-
-        yield update
+    data = cfg.data
+    return Sources(
+        mixed_dirs=[Path(folder) for folder in data.mixed_dirs],
+        seq_dirs=[Path(folder) for folder in data.seq_dirs],
+        label_csv=[Path(data.label_csv)] if data.label_csv else [],
+        label_dirs=[Path(folder) for folder in data.label_dirs],
+        labels_from_names=data.labels_from_names,
+        max_gap_h=data.max_gap_h,
+    )
 
 
 def load_for_use(cfg: DictConfig) -> LoadedModel:
-    """The weights that `ckpt` names, with what the command line says otherwise on the card.
-
-    `data.transform`, `data.img_size`, `data.window`, `fusion.*` and a numeric `threshold`
-    replace what the card holds; the model goes to `device`.
-    """
+    """The weights that `ckpt` names, with the card of `card_for_use`, on `device`."""
     import torch
 
     from nightsift.models.weights import load_weights
@@ -77,97 +66,41 @@ def load_for_use(cfg: DictConfig) -> LoadedModel:
     device = cfg.device
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    return loaded._replace(model=loaded.model.to(device), card=_as_told(cfg, loaded.card))
+    return loaded._replace(model=loaded.model.to(device), card=_with_overrides(cfg, loaded.card))
 
 
 def card_for_use(cfg: DictConfig) -> ModelCard:
-    """The card of `load_for_use`, without the weights where it can be had without torch."""
-    from nightsift.models.locate import find_weights, read_card
+    """The card of the weights, with what the command line says otherwise.
 
-    card = read_card(find_weights(cfg.ckpt))
-    return load_for_use(cfg).card if card is None else _as_told(cfg, card)
+    `data.transform`, `data.img_size`, `data.window`, `fusion.*` and a numeric `threshold`
+    replace what the card holds. The weights are only loaded where the card cannot be had
+    without them: torch takes seconds to import.
+    """
+    from nightsift.models.locate import read_card
+
+    card = read_card(cfg.ckpt)
+    return load_for_use(cfg).card if card is None else _with_overrides(cfg, card)
 
 
-def _as_told(cfg: DictConfig, card: ModelCard) -> ModelCard:
+def _with_overrides(cfg: DictConfig, card: ModelCard) -> ModelCard:
     from hydra.utils import instantiate
 
-    if cfg.data.transform is not None:
-        card.transform = instantiate(cfg.data.transform).spec()
-    card.img_size = cfg.data.img_size or card.img_size
-    card.window = cfg.data.window or card.window
-    given = {key: value for key, value in cfg.fusion.items() if value is not None}
-    card.fusion = {**card.fusion, **{str(key): value for key, value in given.items()}}
-    card.threshold = _threshold(cfg.threshold, card.threshold)
-    return card
-
-
-def make_sources(cfg: DictConfig, card: ModelCard) -> tuple[Sources, TensorCache]:
-    """Where the frames that `data` names are, and the cache of their tensors for `card`."""
-    from nightsift.data.cache import TensorCache
-    from nightsift.data.catalogue import Sources
-    from nightsift.look.transforms import build_transform
-
-    data = cfg.data
-    cache = TensorCache(
-        Path(cfg.cache_dir),
-        build_transform(card.transform),
-        img_size=card.img_size,
-        workers=data.workers,
-    )
-    sources = Sources(
-        mixed_dirs=[Path(folder) for folder in data.mixed_dirs],
-        seq_dirs=[Path(folder) for folder in data.seq_dirs],
-        label_csv=[Path(data.label_csv)] if data.label_csv else [],
-        label_dirs=[Path(folder) for folder in data.label_dirs],
-        labels_from_names=data.labels_from_names,
-        max_gap_h=data.max_gap_h,
-    )
-    return sources, cache
-
-
-def read_catalogue(cfg: DictConfig, loaded: LoadedModel) -> tuple[Catalogue, TensorCache]:
-    """The frames that `data` names, as tensors for `loaded`."""
-    from nightsift.data.catalogue import build_catalogue
-    from nightsift.data.inputs import attach_inputs
     from nightsift.data.windows import check_window
-    from nightsift.look.store import MEASURED
 
-    check_window(loaded.card.window)
-    sources, cache = make_sources(cfg, loaded.card)
-    with progress_bar("reading frames") as progress:
-        catalogue = build_catalogue(sources, cache, progress=progress)
-    if loaded.model.uses_inputs:
-        with progress_bar("measuring frames") as progress:
-            attach_inputs(
-                catalogue,
-                Path(cfg.cache_dir) / MEASURED,
-                workers=cfg.data.workers,
-                progress=progress,
-            )
-    log.info("%s", catalogue.summary())
-    return catalogue, cache
+    changes: dict[str, Any] = {}
+    if cfg.data.transform is not None:
+        changes["transform"] = instantiate(cfg.data.transform).spec()
+    for key in ("img_size", "window"):
+        if cfg.data[key] is not None:
+            changes[key] = cfg.data[key]
+    check_window(changes.get("window", card.window))
+    given = {str(key): value for key, value in cfg.fusion.items() if value is not None}
+    changes["fusion"] = {**card.fusion, **given}
+    card = dataclasses.replace(card, **changes)
+    return card if cfg.threshold == "auto" else card.with_threshold(_number(cfg.threshold))
 
 
-def score(
-    cfg: DictConfig, loaded: LoadedModel, catalogue: Catalogue, cache: TensorCache
-) -> pd.DataFrame:
-    """The table of predictions of `catalogue`, under a progress bar."""
-    from nightsift.training.evaluation import predict_catalogue
-
-    with progress_bar("scoring") as progress:
-        return predict_catalogue(
-            loaded.model,
-            loaded.card,
-            cache,
-            catalogue,
-            batch=cfg.data.frame_batch,
-            progress=progress,
-        )
-
-
-def _threshold(value: object, stored: float) -> float:
-    if value == "auto":
-        return stored
+def _number(value: object) -> float:
     try:
         return float(str(value))
     except ValueError:

@@ -1,4 +1,4 @@
-"""Around a sweep: a check before it, one table and one figure over all of its jobs after it."""
+"""After a sweep: tables and a figure over all of its jobs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from nightsift.tasks.optimize import check_optimize
 
 class SweepSummary(Callback):
     """Writes `sweep.csv` and `sweep.png` when every job has ended, however it ended.
+
+    Where jobs leave out different nights, `pooled_predictions.csv` and `pooled_metrics.json` too.
 
     It reads what the jobs left in their folders, so that it does not matter whether they ran
     here, side by side or on a cluster.
@@ -31,4 +33,6 @@ class SweepSummary(Callback):
         folder = Path(config.hydra.sweep.dir)
         table = write_sweep(folder)
         failed = int((table["status"] == "failed").sum())
-        print(f"{len(table)} jobs, {failed} failed; written: {folder / 'sweep.csv'}, sweep.png")
+        names = ("sweep.csv", "sweep.png", "pooled_predictions.csv", "pooled_metrics.json")
+        written = ", ".join(str(folder / name) for name in names if (folder / name).is_file())
+        print(f"{len(table)} jobs, {failed} failed; written: {written}")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +15,13 @@ from omegaconf import DictConfig, OmegaConf
 from nightsift.errors import NightsiftError
 from nightsift.tasks.launch import launch
 from nightsift.tasks.optimize import check_optimize, score_to_optimize
+from nightsift.tasks.progress import progress_bar
+from nightsift.tasks.sources import ensure_data
 
 if TYPE_CHECKING:
     from nightsift.data.datamodule import NightsDataModule
-    from nightsift.models.card import ModelCard
+    from nightsift.training.callbacks import ThresholdCalibration
+    from nightsift.training.module import JointModule
 
 log = logging.getLogger(__name__)
 
@@ -38,94 +44,91 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     import pytorch_lightning as pl
     from hydra.utils import instantiate
 
-    from nightsift.models.weights import build_model, load_weights
-    from nightsift.report.run import report_run
-    from nightsift.tasks.sources import ensure_data, progress_bar
-    from nightsift.training.callbacks import ThresholdCalibration, WeightsExport
-    from nightsift.training.evaluation import measure, predict_catalogue
-    from nightsift.training.module import JointModule
+    from nightsift.training.callbacks import WeightsExport
 
-    run_dir = Path(cfg.run_dir)
+    checkpoint = checkpoint_to_resume(cfg.resume)
+    if checkpoint and not Path(cfg.resume).is_file():
+        cfg = resumed_config(cfg)
     _hush_lightning()
     ensure_data(cfg)
     pl.seed_everything(cfg.seed, verbose=False)
     datamodule: NightsDataModule = instantiate(cfg.data, _convert_="all")
-    with progress_bar("reading frames") as datamodule.progress:
-        datamodule.setup("fit")
-    log.info("%s", datamodule.catalogue.summary())
-
-    card = make_card(cfg, datamodule)
-    scheduler = cfg.scheduler
-    module = JointModule(
-        model=build_model(card),
-        loss=instantiate(cfg.loss),
-        optimizer=instantiate(cfg.optim),
-        scheduler=None if scheduler is None else instantiate(scheduler),
-        card=card,
-        seed=cfg.seed,
-        augmentation=cfg.augmentation,
-    )
-    callbacks = [instantiate(callback) for callback in cfg.callbacks.values() if callback]
-    callbacks.insert(
-        0,
-        ThresholdCalibration(
-            objective(cfg.calibration),
-            temperature=cfg.calibration.temperature,
-            prior=cfg.calibration.prior,
-            max_missed=cfg.calibration.max_missed,
-            max_review=cfg.calibration.max_review,
-        ),
-    )
-    callbacks.append(WeightsExport(cfg.export.path))
+    datamodule.bar = progress_bar
+    datamodule.setup("fit")
+    log.info("%s", datamodule.nights.summary())
+    module = make_module(cfg)
+    callbacks: list[pl.Callback] = [make_calibration(cfg.calibration)]
+    callbacks += [instantiate(callback) for callback in cfg.callbacks.values() if callback]
+    callbacks += [WeightsExport(cfg.export.path, onnx=cfg.export.onnx)]
     loggers = [instantiate(logger) for logger in cfg.logger.values() if logger]
     trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers)
     for logger in trainer.loggers:
         logger.log_hyperparams(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
-    trainer.fit(module, datamodule, ckpt_path=checkpoint_to_resume(cfg), weights_only=True)
-
-    model, card, _ = load_weights(cfg.export.path)
-    table = predict_catalogue(model, card, datamodule.cache, datamodule.catalogue)
-    metrics = measure(table, card.threshold, resamples=cfg.resamples, seed=cfg.seed)
-    metrics["threshold_choice"] = card.threshold_choice
-    report_run(run_dir, table, metrics)
-    return metrics
+    with telling_how_to_resume(Path(cfg.run_dir)):
+        trainer.fit(module, datamodule, ckpt_path=checkpoint, weights_only=True)
+    return report(cfg, datamodule) if trainer.is_global_zero else {}
 
 
-def make_card(cfg: DictConfig, datamodule: NightsDataModule) -> ModelCard:
-    """What the weights will say about themselves."""
-    from nightsift.data.inputs import CAUSES
-    from nightsift.data.relative import GAPS, INPUT_NAMES
-    from nightsift.models.card import ModelCard
-    from nightsift.training.versions import versions
+def make_module(cfg: DictConfig) -> JointModule:
+    """The Lightning module that `model`, `loss`, `optim`, `scheduler` and `fusion` describe."""
+    from hydra.utils import instantiate
 
-    nights = datamodule.catalogue.nights
-    target = str(cfg.model._target_)
-    # A model of ours goes by its name, another one by where it is.
-    architecture = target.rpartition(".")[2] if target.startswith("nightsift.") else target
-    keys: dict[str, Any] = OmegaConf.to_container(cfg.model, resolve=True)  # type: ignore[assignment]
-    model_args = {key: value for key, value in keys.items() if not key.startswith("_")}
-    causes: list[str] = []
-    if architecture == "TwoScaleModel":
-        if not cfg.data.measured:
-            raise NightsiftError("model=two_scale needs data.measured=true")
-        causes = list(CAUSES)
-        model_args |= {"features": len(INPUT_NAMES) - len(GAPS), "causes": causes}
-    splits = {
-        part: sorted({r.night for night in nights for r in night.records if r.split == part})
-        for part in ("train", "val", "test")
-    }
-    return ModelCard(
-        architecture=architecture,
-        model_args=model_args,
-        causes=causes,
-        transform=datamodule.cache.transform.spec(),
-        img_size=cfg.data.img_size,
-        window=cfg.data.window,
+    from nightsift.training.module import JointModule
+
+    arguments: dict[str, Any] = OmegaConf.to_container(cfg.model, resolve=True)  # type: ignore[assignment]
+    return JointModule(
+        architecture_name(arguments["_target_"]),
+        {key: value for key, value in arguments.items() if not key.startswith("_")},
+        loss=instantiate(cfg.loss, _convert_="all"),
+        optimizer=instantiate(cfg.optim),
+        scheduler=None if cfg.scheduler is None else instantiate(cfg.scheduler),
         fusion={"policy": cfg.fusion.policy, "frame_weight": cfg.fusion.frame_weight},
-        splits=splits,
-        fingerprints={night.name: night.fingerprint for night in nights},
-        versions=versions(),
+        seed=cfg.seed,
+        augmentation=cfg.augmentation,
     )
+
+
+def architecture_name(target: str) -> str:
+    """The name under which the class `target` stands in the table of models.
+
+    Raises:
+        NightsiftError: it does not.
+    """
+    from hydra.utils import get_class
+
+    from nightsift.models.architectures import ARCHITECTURES
+
+    kind = get_class(target)
+    names = [name for name, known in ARCHITECTURES.items() if known is kind]
+    if not names:
+        raise NightsiftError(f"model._target_={target}: add it, ARCHITECTURES.add(name, class)")
+    return names[0]
+
+
+def make_calibration(calibration: DictConfig) -> ThresholdCalibration:
+    """The callback that tunes how the fused probability is read."""
+    from nightsift.training.callbacks import ThresholdCalibration
+
+    return ThresholdCalibration(
+        objective(calibration),
+        temperature=calibration.temperature,
+        prior=calibration.prior,
+        max_missed=calibration.max_missed,
+        max_review=calibration.max_review,
+    )
+
+
+def report(cfg: DictConfig, datamodule: NightsDataModule) -> dict[str, Any]:
+    """Measure the exported weights on every part; returns the content of metrics.json."""
+    from nightsift.models.weights import load_weights
+    from nightsift.report.run import report_run
+    from nightsift.training.evaluation import measure, score_nights
+
+    loaded = load_weights(cfg.export.path)
+    table = score_nights(loaded, datamodule.nights, split=datamodule.split)
+    metrics = measure(table, loaded.card.threshold, resamples=cfg.resamples, seed=cfg.seed)
+    metrics["threshold_choice"] = loaded.card.threshold_choice
+    return report_run(Path(cfg.run_dir), table, metrics, mixed=datamodule.nights.mixed)
 
 
 def objective(calibration: DictConfig) -> Any:
@@ -139,15 +142,49 @@ def objective(calibration: DictConfig) -> Any:
     )
 
 
-def checkpoint_to_resume(cfg: DictConfig) -> str | None:
-    """The checkpoint that `resume=` names: a file, or the last one of a run folder."""
-    if not cfg.resume:
+def checkpoint_to_resume(resume: str) -> str | None:
+    """The checkpoint that `resume=` names: a file, or the last one of a run folder.
+
+    Raises:
+        NightsiftError: there is none.
+    """
+    if not resume:
         return None
-    path = Path(cfg.resume)
+    path = Path(resume)
     path = path / "checkpoints" / "last.ckpt" if path.is_dir() else path
     if not path.is_file():
         raise NightsiftError(f"resume={path}: no such checkpoint or run folder")
     return str(path)
+
+
+def resumed_config(cfg: DictConfig) -> DictConfig:
+    """The configuration of the run that goes on, with what this command line says otherwise.
+
+    Raises:
+        NightsiftError: the folder does not hold what Hydra writes into a run.
+    """
+    from hydra import compose
+    from hydra.core.hydra_config import HydraConfig
+
+    listed = Path(cfg.resume) / ".hydra" / "overrides.yaml"
+    if not listed.is_file():
+        raise NightsiftError(f"resume={cfg.resume}: {listed} is missing: is it a run of train?")
+    before = [str(item) for item in OmegaConf.load(listed)]
+    now = [str(item) for item in HydraConfig.get().overrides.task]
+    again = compose("train", overrides=[*before, *now])
+    log.info("going on with %s: %s", cfg.resume, " ".join(before) or "no overrides")
+    return again
+
+
+@contextmanager
+def telling_how_to_resume(run_dir: Path) -> Iterator[None]:
+    """Say in one line how a run that was interrupted goes on."""
+    try:
+        yield
+    except BaseException:
+        if (run_dir / "checkpoints" / "last.ckpt").is_file():
+            print(f"interrupted; to go on: python -m train resume={run_dir}", file=sys.stderr)
+        raise
 
 
 def _hush_lightning() -> None:

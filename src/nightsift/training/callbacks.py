@@ -16,9 +16,11 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from nightsift.errors import NightsiftError
 from nightsift.metrics.calibration import fit_temperature, prior_shift, review_bound
 from nightsift.metrics.threshold import Objective, choose_threshold
+from nightsift.models.card import ModelCard
 from nightsift.models.fusion import fuse
-from nightsift.models.weights import CALIBRATION_KEY, load_weights, save_weights
+from nightsift.models.weights import load_weights, save_weights
 from nightsift.training.module import JointModule
+from nightsift.training.scores import PartScores
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +29,11 @@ class ThresholdCalibration(pl.Callback):
     """After each validation, tunes how the fused probability is read on its frames.
 
     First the temperature and the prior, then the threshold, then the bound from which on a
-    frame is to be looked at. The threshold is set before the checkpoint of the epoch is written
-    and so is part of it; the rest (and what the threshold reached) goes beside it.
+    frame is to be looked at. All of it is set before the checkpoint of the epoch is written
+    and so is part of it.
 
     Args:
-        objective: what the threshold is tuned for.
+        objective: what the threshold is tuned for; None for the best F1.
         temperature: whether to fit one; otherwise it is 1.
         prior: share of bad frames that the probabilities are meant for; None as in training.
         max_missed: share of the bad frames that may lie below the range to be looked at;
@@ -41,38 +43,41 @@ class ThresholdCalibration(pl.Callback):
 
     def __init__(
         self,
-        objective: Objective,
+        objective: Objective | None = None,
         *,
         temperature: bool = False,
         prior: float | None = None,
         max_missed: float | None = None,
         max_review: float = 1.0,
     ) -> None:
-        self.objective = objective
+        self.objective = objective or Objective()
         self.temperature = temperature
         self.prior = prior
         self.max_missed = max_missed
         self.max_review = max_review
-        self.facts: dict[str, Any] = {}
+
+    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Forget what the last epoch's scores gave; the new ones are not complete yet."""
+        if isinstance(pl_module, JointModule) and not trainer.sanity_checking:
+            pl_module.calibration = {}
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Calibrate on the module's validation scores."""
-        if not isinstance(pl_module, JointModule) or pl_module.validation is None:
+        """Calibrate on the module's validation scores, before the epoch's checkpoint."""
+        if not isinstance(pl_module, JointModule) or trainer.sanity_checking:
             return
-        scores, fusion = pl_module.validation, pl_module.card.fusion
-        temperature, shift = 1.0, 0.0
+        scores = pl_module.validation
+        if scores is not None and len(scores.label):
+            pl_module.calibration = self.calibrate(pl_module, scores)
+
+    def calibrate(self, module: JointModule, scores: PartScores) -> dict[str, Any]:
+        """Temperature, shift, threshold and range to be looked at, as entries of the card."""
+        fusion = module.card.fusion
+        temperature = 1.0
         if self.temperature:
             temperature = fit_temperature(
                 scores.frame_logit, scores.seq_logit, scores.label, partial(fuse, **fusion)
             )
-        if self.prior is not None:
-            counts = pl_module.nights.class_counts
-            bad, good = (
-                (counts.seq_bad, counts.seq_good)
-                if counts.seq_bad
-                else (counts.frame_bad, counts.frame_good)
-            )
-            shift = prior_shift(self.prior, bad / (bad + good))
+        shift = 0.0 if self.prior is None else prior_shift(self.prior, _bad_share(module))
         prob = scores.fused(fusion, temperature=temperature, shift=shift)
         choice = choose_threshold(prob, scores.label, self.objective)
         low = None
@@ -84,20 +89,23 @@ class ThresholdCalibration(pl.Callback):
                 missed=self.max_missed,
                 looked_at=self.max_review,
             )
-        pl_module.threshold.fill_(choice.threshold)
-        self.facts = {
+        return {
             "temperature": temperature,
             "logit_shift": shift,
             "prior": self.prior,
+            "threshold": choice.threshold,
             "review_low": None if low is None else min(low, choice.threshold),
             "threshold_choice": dataclasses.asdict(choice),
         }
 
-    def on_save_checkpoint(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
-    ) -> None:
-        """Write what was found into the checkpoint."""
-        checkpoint[CALIBRATION_KEY] = dict(self.facts)
+
+def _bad_share(module: JointModule) -> float:
+    """Share of bad frames among those trained on, of nights where there are any; 0 if unknown."""
+    counts = getattr(getattr(module.trainer, "datamodule", None), "class_counts", None)
+    if counts is None:
+        return 0.0
+    good, bad = counts[2:] if counts.seq_bad else counts[:2]
+    return float(bad / (bad + good))
 
 
 class BestCheckpoint(ModelCheckpoint):
@@ -144,36 +152,47 @@ class BestCheckpoint(ModelCheckpoint):
 
 
 class WeightsExport(pl.Callback):
-    """At the end, exports the best checkpoint and reads the export back.
+    """At the end, exports the best checkpoint, or the weights at hand, and reads them back.
 
     Args:
         path: the plain state_dict, `.pt`; the safetensors file and the card lie beside it.
+        onnx: also write `.onnx`, checked against torch (needs the extra `onnx`).
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str = "joint_frame_seq.pt", *, onnx: bool = False) -> None:
         if Path(path).suffix != ".pt":
             raise NightsiftError(f"export.path must end in .pt, got {path}")
         self.path = Path(path)
+        self.onnx = onnx
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Export what was best on validation.
+        """Export what was best on validation; the last weights where nothing was compared.
 
         Raises:
-            NightsiftError: there is no checkpoint to export.
             OSError: the files cannot be written or do not read back as they were.
         """
-        callback = trainer.checkpoint_callback
-        best = getattr(callback, "best_model_path", "")
-        if not best:
-            raise NightsiftError("no best checkpoint to export: did validation run?")
-        loaded = load_weights(best)
-        paths = save_weights(self.path, loaded.model, loaded.card)
-        for path in paths[:2]:
-            again = load_weights(path)
-            same = all(
-                torch.equal(value, again.model.state_dict()[key])
-                for key, value in loaded.model.state_dict().items()
-            )
-            if not same or again.card != loaded.card:
-                raise OSError(f"{path} does not read back as it was written")
-        log.info("weights of %s exported to %s", best, self.path)
+        if not trainer.is_global_zero or getattr(trainer, "fast_dev_run", False):
+            return
+        best = getattr(trainer.checkpoint_callback, "best_model_path", "")
+        if best:
+            loaded = load_weights(best)
+            model, card = loaded.model, loaded.card
+        elif isinstance(pl_module, JointModule):
+            model, card = pl_module.model.cpu().eval(), pl_module.calibrated_card
+        else:
+            return
+        for path in save_weights(self.path, model, card)[:2]:
+            _check_read_back(path, model, card)
+        if self.onnx:
+            from nightsift.models.onnx import export_onnx
+
+            export_onnx(model, card, self.path.with_suffix(".onnx"))
+        log.info("weights of %s exported to %s", best or "the last epoch", self.path)
+
+
+def _check_read_back(path: Path, model: torch.nn.Module, card: ModelCard) -> None:
+    again = load_weights(path)
+    state = again.model.state_dict()
+    same = all(torch.equal(value, state[key]) for key, value in model.state_dict().items())
+    if not same or again.card != card:
+        raise OSError(f"{path} does not read back as it was written")

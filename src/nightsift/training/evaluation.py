@@ -1,26 +1,26 @@
-"""Whole catalogues through a model: the table of predictions and the honest numbers."""
+"""Nights through a model: the table of predictions and the honest numbers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from torch import Tensor
 
-from nightsift.data.batches import frame_batch
-from nightsift.data.cache import TensorCache
-from nightsift.data.catalogue import Catalogue, NightData
-from nightsift.data.windows import centred_windows
+from nightsift.data.batches import NightBatch, make_member, night_batch
+from nightsift.data.inputs import compute_inputs
+from nightsift.data.split import Split
+from nightsift.look.reading import Progress
 from nightsift.metrics.bootstrap import score_table
 from nightsift.metrics.threshold import is_bad
 from nightsift.models.card import ModelCard
 from nightsift.models.fusion import HEADS, fuse
 from nightsift.models.scoring import HeadProbabilities, score_sequence
-from nightsift.models.weights import Model
+from nightsift.models.weights import LoadedModel
+from nightsift.night.night import UNLABELLED, NightSet
+from nightsift.training.card import input_spec
 
 COLUMNS = (
     "file",
@@ -36,22 +36,20 @@ COLUMNS = (
 )
 
 
-def predict_catalogue(
-    model: Model,
-    card: ModelCard,
-    cache: TensorCache,
-    catalogue: Catalogue,
+def score_nights(
+    loaded: LoadedModel,
+    nights: NightSet,
     *,
+    split: Split | None = None,
     batch: int = 32,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> pd.DataFrame:
-    """One row for every file of the catalogue, in time order within a night.
+    """One row for every file, in time order within a night.
 
     Args:
-        model: in eval mode.
-        card: window, fusion, temperature and threshold.
-        cache: where the tensors lie.
-        catalogue: the frames; a frame's `split` goes into the table.
+        loaded: weights in eval mode, and their card.
+        nights: read with what the card says of the input (`nightsift.data.card.wanted_by`).
+        split: which part each frame belongs to, for the table; None for none.
         batch: frames encoded at once.
         progress: called with (frames done, frames to do).
 
@@ -59,49 +57,66 @@ def predict_catalogue(
         The contract's columns, then the other columns of the label tables. `prob_*` are NaN
         and `pred` empty for files that could not be read or were left out.
     """
-    total = sum(len(night.records) for night in catalogue.nights)
-    rows: list[dict[str, Any]] = []
-    for night in catalogue.nights:
-        scores = _score_night(model, card, cache, night, batch)
+    card, split = loaded.card, split or Split()
+    inputs = input_spec(card)
+    parts: list[pd.DataFrame] = []
+    done = 0
+    for number, night in enumerate(nights.nights):
+        member = make_member(number, night, compute_inputs(inputs, [night])[0])
+        whole = night_batch(member, np.arange(len(night)), window=card.window)
+        scores = _score(loaded, whole, batch)
         fused = fuse(scores.prob_frame, scores.prob_seq, **card.fusion)
-        reasons = _reasons(fused, scores.prob_cause, card)
-        for i, record in enumerate(night.records):
-            time = record.info.time if record.info else None
-            rows.append(
-                {
-                    **record.extras,
-                    "file": str(record.path),
-                    "prob_bad": fused[i],
-                    "label": record.label,
-                    "prob_frame": scores.prob_frame[i],
-                    "prob_seq": scores.prob_seq[i],
-                    "night": record.night,
-                    "time": time.isoformat(timespec="milliseconds") if time else "",
-                    "split": record.split,
-                    "reason": reasons[i],
-                }
+        extras = [dict(label.extras) for label in night.labels]
+        part = pd.DataFrame(extras, index=range(len(night)))
+        parts.append(
+            part.assign(
+                file=[str(path) for path in night.files],
+                prob_bad=fused,
+                label=night.label_values,
+                prob_frame=scores.prob_frame,
+                prob_seq=scores.prob_seq,
+                night=night.name,
+                time=night.times,
+                split=split.of(night),
+                reason=_reasons(fused, scores.prob_cause, card),
             )
-        if progress:
-            progress(len(rows), total)
-    unjudged = [("unreadable", record) for record in catalogue.unreadable]
-    unjudged += [("left out", record) for record in catalogue.left_out]
-    for why, record in unjudged:
-        rows.append(
-            {
-                **record.extras,
-                "file": str(record.path),
-                "label": record.label,
-                "night": record.night,
-                "time": "",
-                "split": record.split,
-                "reason": f"{why}: {record.error}",
-            }
         )
-    table = pd.DataFrame(rows)
+        done += len(night)
+        if progress:
+            progress(done, len(nights))
+    table = pd.concat([*parts, _aside_rows(nights)], ignore_index=True)
     table = table.reindex(columns=[*COLUMNS, *(c for c in table.columns if c not in COLUMNS)])
     for column in ("prob_bad", "prob_frame", "prob_seq"):
         table[column] = table[column].astype(np.float64)
     return apply_threshold(table, card.threshold)
+
+
+def _aside_rows(nights: NightSet) -> pd.DataFrame:
+    rows = [
+        {
+            **item.label.extras,
+            "file": str(item.path),
+            "label": UNLABELLED if item.label.value is None else item.label.value,
+            "night": item.path.parent.name,
+            "time": "",
+            "split": "",
+            "reason": item.reason,
+        }
+        for item in nights.aside
+    ]
+    return pd.DataFrame(rows, dtype=object)
+
+
+def _score(loaded: LoadedModel, night: NightBatch, batch: int) -> HeadProbabilities:
+    windows = night.windows.numpy() if len(night.windows) else None
+    card = loaded.card
+    return score_sequence(
+        loaded.model,
+        night.parts(batch),
+        windows,
+        temperature=card.temperature,
+        shift=card.logit_shift,
+    )
 
 
 def _reasons(
@@ -112,8 +127,8 @@ def _reasons(
     if not prob_cause.shape[1]:
         return [""] * len(prob_bad)
     best = prob_cause.argmax(axis=1)
-    told = is_bad(prob_bad, lowest)
-    return [card.causes[cause] if told[i] else "" for i, cause in enumerate(best)]
+    named = is_bad(prob_bad, lowest)
+    return [card.causes[cause] if named[i] else "" for i, cause in enumerate(best)]
 
 
 def apply_threshold(table: pd.DataFrame, threshold: float) -> pd.DataFrame:
@@ -121,7 +136,8 @@ def apply_threshold(table: pd.DataFrame, threshold: float) -> pd.DataFrame:
     table = table.copy()
     pred = pd.Series(is_bad(table["prob_bad"].to_numpy(), threshold), index=table.index)
     table["pred"] = pred.astype("Int64").where(table["prob_bad"].notna())
-    table["label"] = table["label"].astype("Float64").astype("Int64")
+    label = table["label"].astype("Float64")
+    table["label"] = label.where(label >= 0).astype("Int64")
     return table
 
 
@@ -151,17 +167,3 @@ def measure(
         "threshold": None if math.isnan(threshold) else threshold,
         "splits": {split: heads for split, heads in splits.items() if heads},
     }
-
-
-def _score_night(
-    model: Model, card: ModelCard, cache: TensorCache, night: NightData, batch: int
-) -> HeadProbabilities:
-    def batches() -> Iterator[tuple[Tensor, Tensor]]:
-        for start in range(0, len(night.records), batch):
-            part = frame_batch(cache, night.records[start : start + batch])
-            yield part.frames, part.inputs
-
-    windows = centred_windows(len(night.records), card.window).rows if night.ordered else None
-    return score_sequence(
-        model, batches(), windows, temperature=card.temperature, shift=card.logit_shift
-    )

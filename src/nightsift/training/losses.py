@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from nightsift.data.batches import UNLABELLED
+from nightsift.night.night import UNLABELLED
 
 
 class LossParts(NamedTuple):
@@ -18,6 +18,30 @@ class LossParts(NamedTuple):
     frame: Tensor
     seq: Tensor
     cause: Tensor
+
+
+class Loss(Protocol):
+    """What `nightsift.training.module.JointModule` asks of a loss; `JointLoss` is ours."""
+
+    def balance(self, frame: tuple[int, int], seq: tuple[int, int]) -> None:
+        """Take the (n_good, n_bad) of the training part, for each head."""
+        ...
+
+    def frame(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Loss of the frame head, a scalar; both (B,), labels 1, 0 or -1 unlabelled."""
+        ...
+
+    def seq(self, logits: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
+        """Loss of the sequence head, a scalar; all (W, T), mask False where padded."""
+        ...
+
+    def cause(self, logits: Tensor, targets: Tensor) -> Tensor:
+        """Loss of the cause head, a scalar; both (B, C), targets 1, 0 or -1 unknown."""
+        ...
+
+    def join(self, frame: Tensor, seq: Tensor, cause: Tensor) -> LossParts:
+        """Weigh the parts."""
+        ...
 
 
 class JointLoss:
@@ -38,14 +62,23 @@ class JointLoss:
     def __init__(
         self,
         *,
-        frame_weight: float,
-        seq_weight: float | None,
-        cause_weight: float,
-        neighbour_span: int,
-        neighbour_decay: float,
-        step_labels: Literal["own", "centre"],
-        pos_weight: bool,
+        frame_weight: float = 0.8,
+        seq_weight: float | None = None,
+        cause_weight: float = 0.0,
+        neighbour_span: int = 1,
+        neighbour_decay: float = 0.5,
+        step_labels: Literal["own", "centre"] = "own",
+        pos_weight: bool = True,
     ) -> None:
+        self.arguments = {
+            "frame_weight": frame_weight,
+            "seq_weight": seq_weight,
+            "cause_weight": cause_weight,
+            "neighbour_span": neighbour_span,
+            "neighbour_decay": neighbour_decay,
+            "step_labels": step_labels,
+            "pos_weight": pos_weight,
+        }
         self.frame_weight = frame_weight
         self.seq_weight = 1 - frame_weight if seq_weight is None else seq_weight
         self.cause_weight = cause_weight

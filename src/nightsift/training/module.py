@@ -2,143 +2,242 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+import pandas as pd
 import pytorch_lightning as pl
 import torch
-from scipy.special import expit
-from torch import Tensor
-from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
-from torchmetrics.functional.classification import binary_average_precision
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torchmetrics import MeanMetric
 
 from nightsift.data.augment import augment
-from nightsift.data.batches import FrameBatch, WindowBatch, label_tensor
+from nightsift.data.batches import FrameBatch, NightBatch
 from nightsift.data.datamodule import NightsDataModule
+from nightsift.errors import NightsiftError
+from nightsift.look.transforms import build_transform
+from nightsift.metrics.threshold import is_bad
+from nightsift.models.architectures import ARCHITECTURES, arguments_from_data
 from nightsift.models.card import ModelCard
 from nightsift.models.fusion import fuse
-from nightsift.models.scoring import centre_logits
-from nightsift.models.weights import Model
-from nightsift.training.losses import JointLoss
+from nightsift.models.scoring import HeadLogits, head_logits, probabilities
+from nightsift.models.weights import CALIBRATION_KEY, build_model
+from nightsift.seeds import derived_seed
+from nightsift.training.card import input_spec
+from nightsift.training.foreign import as_night, as_training_batch
+from nightsift.training.losses import JointLoss, Loss
+from nightsift.training.recipes import (
+    DEFAULT_OPTIMIZER,
+    MakeOptimizer,
+    MakeScheduler,
+    as_recipe,
+    make_optimizer,
+    make_scheduler,
+)
+from nightsift.training.scores import (
+    GatheredScores,
+    PartScores,
+    decision_metrics,
+    part_scores,
+    ranking_metrics,
+    selection,
+    update_decisions,
+    update_ranking,
+)
+from nightsift.training.versions import versions
 
-Floats = npt.NDArray[np.float64]
-
-
-class ValidationScores(NamedTuple):
-    """Scores of the validation frames, each (N,).
-
-    Attributes:
-        frame_logit: of the frame head.
-        seq_logit: of the sequence head; NaN without a window.
-        label: 1, 0, -1 unlabelled.
-        night: names.
-    """
-
-    frame_logit: Floats
-    seq_logit: Floats
-    label: Floats
-    night: npt.NDArray[np.str_]
-
-    def fused(
-        self, fusion: Mapping[str, Any], *, temperature: float = 1.0, shift: float = 0.0
-    ) -> Floats:
-        """The fused probability of *bad*."""
-        heads = (expit(logit / temperature + shift) for logit in (self.frame_logit, self.seq_logit))
-        return fuse(*heads, **fusion)
-
-
-def selection(average_precision: float, loss: float) -> float:
-    """What chooses the best epoch: average precision, the loss where it cannot tell.
-
-    On few validation nights many epochs reach the same average precision, often 1, and the
-    first of them is the least trained; differences below 0.001 are left to the loss. Without
-    both classes there is no average precision, and the loss alone decides.
-    """
-    if math.isnan(average_precision):
-        return -loss
-    return average_precision - 1e-3 * math.tanh(loss)
+# What a model is fed with: it must not change once there are weights.
+_INPUT_FACTS = ("transform", "img_size", "window", "inputs", "causes")
 
 
 class JointModule(pl.LightningModule):
-    """Trains a joint model; its hyper-parameters are the model card, primitives only.
+    """Trains a model with a frame and a sequence head; `JointModule()` is enough to begin with.
 
-    The threshold of the fused probability is a buffer, NaN until a callback sets it, so that
-    it travels in every checkpoint.
+    Its hyper-parameters are primitives, so that `JointModule.load_from_checkpoint(path)` needs
+    nothing else. Validation and test items are whole nights
+    (`nightsift.data.batches.NightBatch`); batches of own loaders may also be pairs of frames
+    (B, C, S, S) and labels (B,). Logged are `train/loss`, its parts, `val/loss`, `val/<head>_ap`
+    for the heads frame, seq and fused, `val/selection` (higher is better), and under `test/` the
+    same with F1 and recall at the threshold.
 
     Args:
-        model: the plain module.
-        loss: the joint loss.
-        optimizer: called with the parameters.
-        scheduler: called with the optimizer, or None.
-        card: what the checkpoint says about the model.
-        seed: every epoch is seeded with it and its number, so that resuming is exact.
+        model: name of an architecture (`nightsift.models.architectures.ARCHITECTURES`), or a module
+            that does what one does; the latter is not part of a checkpoint.
+        model_args: arguments of the architecture; what the data decide is added.
+        loss: the joint loss; None for `JointLoss()`. A dictionary holds its arguments.
+        optimizer: called with the parameters, or the name and arguments of one of
+            `torch.optim`; None for Adam with a learning rate of 1e-3.
+        scheduler: called with the optimizer, or the name and arguments of one of
+            `torch.optim.lr_scheduler`; None for none.
+        fusion: policy and frame weight of the fused probability; None for 0.8 / 0.2.
+        card: of weights that exist; it then decides architecture and input.
+        seed: augmentation and dropout are drawn from it, the epoch and the batch, so that
+            resuming is exact and several processes do what one does.
         augmentation: whether training frames are flipped, turned and scaled.
+        encode_batch: frames of a night encoded at once.
     """
 
-    threshold: Tensor
+    model: Any
 
     def __init__(
         self,
+        model: str | nn.Module = "JointFrameSeqModel",
+        model_args: Mapping[str, Any] | None = None,
         *,
-        model: Model,
-        loss: JointLoss,
-        optimizer: Callable[..., Optimizer],
-        scheduler: Callable[[Optimizer], LRScheduler] | None,
-        card: ModelCard,
-        seed: int,
-        augmentation: bool,
+        loss: Loss | Mapping[str, Any] | None = None,
+        optimizer: MakeOptimizer | Mapping[str, Any] | None = None,
+        scheduler: MakeScheduler | Mapping[str, Any] | None = None,
+        fusion: Mapping[str, Any] | None = None,
+        card: ModelCard | Mapping[str, Any] | None = None,
+        seed: int = 0,
+        augmentation: bool = True,
+        encode_batch: int = 32,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters({"card": card.to_json()})
-        self.model = model
-        self.loss = loss
+        self._has_weights = card is not None
+        if isinstance(card, Mapping):
+            card = ModelCard.from_json(card)
+        if card is None:
+            name = model if isinstance(model, str) else type(model).__name__
+            card = ModelCard(
+                architecture=name,
+                model_args=dict(model_args or {}),
+                fusion=dict(fusion or {"policy": "weighted", "frame_weight": 0.8}),
+            )
         self.card = card
+        self.loss: Loss = JointLoss(**(loss or {})) if _is_arguments(loss) else loss  # type: ignore[arg-type,assignment]
+        optimizer = DEFAULT_OPTIMIZER if optimizer is None else optimizer
+        self._optimizer = make_optimizer(optimizer)
+        self._scheduler = None if scheduler is None else make_scheduler(scheduler)
         self.seed = seed
         self.augmentation = augmentation
-        self.validation: ValidationScores | None = None
-        self._make_optimizer = optimizer
-        self._make_scheduler = scheduler
-        self._scheduler: LRScheduler | None = None
-        self._scheduler_state: dict[str, Any] | None = None
-        self._val_embedding: list[Tensor] = []
-        self.register_buffer("threshold", torch.tensor(float("nan"), dtype=torch.float64))
+        self.encode_batch = encode_batch
+        self.calibration: dict[str, Any] = {}
+        self.validation: PartScores | None = None
+        self._pending_plateau: float | None = None
+        self.save_hyperparameters(
+            {
+                "card": card.to_json(),
+                "loss": getattr(self.loss, "arguments", None),
+                "optimizer": as_recipe(optimizer),
+                "scheduler": as_recipe(scheduler),
+                "seed": seed,
+                "augmentation": augmentation,
+                "encode_batch": encode_batch,
+            }
+        )
+        self.model = None if isinstance(model, str) else model
+        if self.model is None and (self._has_weights or not self._uses_inputs):
+            self.model = build_model(card)
+        self._losses = nn.ModuleDict(
+            {name: MeanMetric() for name in ("loss", "frame_loss", "seq_loss")}
+        )
+        self._gathered = GatheredScores()
+        self._ranking = nn.ModuleDict({s: ranking_metrics(f"{s}/") for s in ("val", "test")})
+        self._decisions = decision_metrics("test/")
+
+    def setup(self, stage: str) -> None:
+        """Take over what the data module says of the input, and build what depends on it.
+
+        Raises:
+            NightsiftError: the data module makes another input than the weights were made for.
+        """
+        datamodule = getattr(self.trainer, "datamodule", None)
+        facts: dict[str, Any] = getattr(datamodule, "card_facts", {})
+        if self._has_weights:
+            self._check_input(facts)
+        else:
+            if not self._uses_inputs:
+                facts = {**facts, "inputs": {}, "causes": []}
+            self.card = dataclasses.replace(self.card, **facts)
+        if stage == "fit":
+            split = getattr(datamodule, "split_facts", {})
+            self.card = dataclasses.replace(self.card, versions=versions(), **split)
+            counts = getattr(datamodule, "class_counts", None)
+            if counts is not None:
+                self.loss.balance(counts[:2], counts[2:])
+        self.hparams["card"] = self.card.to_json()
+
+    def configure_model(self) -> None:
+        """Build the model, where it depends on the data."""
+        if self.model is None:
+            spec = input_spec(self.card)
+            if spec is None:
+                raise NightsiftError(
+                    f"model {self.card.architecture} needs measured numbers: data.measured=true"
+                )
+            arguments = arguments_from_data(
+                self.card.architecture,
+                features=len(spec.columns) - spec.gaps,
+                causes=list(self.card.causes),
+            )
+            named = self.card.causes if "causes" in arguments else []
+            arguments = {**self.card.model_args, **arguments}
+            self.card = dataclasses.replace(self.card, model_args=arguments, causes=named)
+            self.hparams["card"] = self.card.to_json()
+            self.model = build_model(self.card).to(self.device)
 
     @property
-    def nights(self) -> NightsDataModule:
-        """The data module in use."""
-        datamodule = self.trainer.datamodule  # type: ignore[attr-defined]
-        assert isinstance(datamodule, NightsDataModule)
-        return datamodule
+    def _uses_inputs(self) -> bool:
+        """Whether the model looks at measured numbers, also before it is built."""
+        kind = ARCHITECTURES.find(self.card.architecture) if self.model is None else self.model
+        return bool(getattr(kind, "uses_inputs", False))
 
-    def configure_optimizers(self) -> Optimizer:
-        """Make the optimizer, and the scheduler that `on_train_epoch_end` steps."""
-        optimizer = self._make_optimizer(self.parameters())
-        if self._make_scheduler is not None:
-            self._scheduler = self._make_scheduler(optimizer)
-            if self._scheduler_state is not None:
-                self._scheduler.load_state_dict(self._scheduler_state)
-        return optimizer
+    def _check_input(self, facts: Mapping[str, Any]) -> None:
+        for name in _INPUT_FACTS:
+            if name in facts and facts[name] != getattr(self.card, name):
+                raise NightsiftError(
+                    f"these weights were made for another {name}: module.data_for([..folders]) "
+                    "gives them what they expect"
+                )
 
-    def on_fit_start(self) -> None:
-        """Weigh the classes as they stand in the training part."""
-        counts = self.nights.class_counts
-        self.loss.balance((counts.frame_good, counts.frame_bad), (counts.seq_good, counts.seq_bad))
+    def data_for(self, seq_dirs: Sequence[str | Path], **arguments: Any) -> NightsDataModule:
+        """The data module of some nights with the input that these weights were made for.
 
-    def on_train_epoch_start(self) -> None:
-        """Seed augmentation and dropout by epoch: a resumed run repeats them exactly."""
-        torch.manual_seed(self.seed * 100_003 + self.current_epoch)
+        Args:
+            seq_dirs: night folders, or folders of night folders.
+            arguments: others of `NightsDataModule`.
+        """
+        card = self.card
+        return NightsDataModule(
+            seq_dirs,
+            transform=build_transform(card.transform),
+            img_size=card.img_size,
+            window=card.window,
+            measured=input_spec(card) or False,
+            **arguments,
+        )
 
-    def training_step(self, batch: dict[str, Any], batch_idx: int) -> Tensor:
+    def configure_optimizers(self) -> Any:
+        """The optimizer and, stepped by Lightning after each epoch, the scheduler."""
+        optimizer = self._optimizer(self.parameters())
+        if self._scheduler is None:
+            return optimizer
+        scheduler = self._scheduler(optimizer)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "monitor": "val/loss"},
+        }
+
+    def forward(self, frames: Tensor, inputs: Tensor | None = None) -> Tensor:
+        """Probability of *bad* by the frame head, (B,), of frames (B, C, S, S)."""
+        inputs = frames.new_empty(len(frames), 0) if inputs is None else inputs
+        logits: Tensor = self.model.classify_frames(self.model.encode(frames, inputs))
+        return torch.sigmoid(logits)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Tensor:
         """Joint loss of one batch of frames and one of windows, either may have run out."""
-        frames: FrameBatch | None = batch.get("frames")
-        windows: WindowBatch | None = batch.get("windows")
-        zero = torch.zeros((), device=self.device)
-        seq_loss = zero
+        turn = batch_idx * self.trainer.world_size + self.global_rank
+        torch.manual_seed(derived_seed(self.seed, self.current_epoch, turn))
+        frames, windows = as_training_batch(batch)
         judged: list[tuple[Tensor, FrameBatch]] = []
+        # Every parameter takes part in every step: processes wait for each other's gradients.
+        zero = torch.stack([p.sum() for p in self.model.parameters()]).sum() * 0.0
+        seq_loss, frame_loss, cause_loss = zero, zero, zero
         if frames is not None:
             group = torch.arange(len(frames.labels), device=self.device)
             judged.append((self._embed(frames, group), frames))
@@ -146,98 +245,151 @@ class JointModule(pl.LightningModule):
             embedding = self._embed(windows.frames, windows.group)
             logits = self.model.classify_windows(embedding, windows.windows)
             seq_loss = self.loss.seq(logits, windows.labels, windows.mask)
-            self._log_part("train/seq_loss", seq_loss, len(windows.labels))
-            if self.nights.frames == "mixed":
-                judged.append((embedding, windows.frames))
-        frame_loss, cause_loss = self._frame_losses(judged) if judged else (zero, zero)
+            judged.append((embedding, windows.frames))
+        if judged:
+            embedding = torch.cat([part for part, _ in judged])
+            known = FrameBatch(*map(torch.cat, zip(*(part for _, part in judged), strict=True)))
+            frame_loss = self.loss.frame(self.model.classify_frames(embedding), known.labels)
+            cause_loss = self.loss.cause(self.model.classify_causes(embedding), known.causes)
         total = self.loss.join(frame_loss, seq_loss, cause_loss).total
-        self._log_part("train/loss", total, 1)
-        return total
+        self._log_part("loss", total, counts=bool(judged))
+        self._log_part("frame_loss", frame_loss, counts=bool(judged))
+        self._log_part("seq_loss", seq_loss, counts=windows is not None)
+        return total + zero
+
+    def _log_part(self, name: str, value: Tensor, *, counts: bool) -> None:
+        """Into the mean of the epoch over all processes; what had no data does not count."""
+        metric: Any = self._losses[name]
+        metric.update(value.detach(), float(counts))
+        self.log(f"train/{name}", metric, prog_bar=True, on_step=False, on_epoch=True)
 
     def _embed(self, batch: FrameBatch, group: Tensor) -> Tensor:
         x = augment(batch.frames, group) if self.augmentation else batch.frames
-        return self.model.encode(x, batch.inputs)
+        embedding: Tensor = self.model.encode(x, batch.inputs)
+        return embedding
 
-    def _frame_losses(self, judged: list[tuple[Tensor, FrameBatch]]) -> tuple[Tensor, Tensor]:
-        """Losses of the frame head and the cause head."""
-        embedding = torch.cat([part for part, _ in judged])
-        labels = torch.cat([batch.labels for _, batch in judged])
-        causes = torch.cat([batch.causes for _, batch in judged])
-        frame = self.loss.frame(self.model.classify_frames(embedding), labels)
-        self._log_part("train/frame_loss", frame, len(labels))
-        return frame, self.loss.cause(self.model.classify_causes(embedding), causes)
+    def on_validation_epoch_start(self) -> None:
+        """Forget the scores of the last epoch."""
+        self._gathered.reset()
 
-    def _log_part(self, name: str, value: Tensor, size: int) -> None:
-        self.log(name, value, prog_bar=True, on_step=False, on_epoch=True, batch_size=size)
+    on_test_epoch_start = on_validation_epoch_start
 
-    def validation_step(self, batch: FrameBatch, batch_idx: int) -> None:
-        """Embed one batch; the heads follow when the night is complete."""
-        self._val_embedding.append(self.model.encode(batch.frames, batch.inputs))
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        """Score one night with both heads; what is logged follows when all are scored."""
+        night = as_night(batch, self.card.window)
+        self._gathered.update(night, self.score(night))
+
+    test_step = validation_step
+
+    def score(self, night: NightBatch) -> HeadLogits:
+        """Logits of all heads for the frames of one night, each encoded once."""
+        return head_logits(self.model, night.parts(self.encode_batch), night.windows)
 
     def on_validation_epoch_end(self) -> None:
-        """Score all validation frames with both heads and log losses and average precision."""
-        embedding = torch.cat(self._val_embedding)
-        self._val_embedding.clear()
-        part = self.nights.evaluation_set("val")
-        labels = label_tensor(part.records).to(self.device)
-        frame_logits = self.model.classify_frames(embedding)
-        seq_logit = np.full(len(labels), np.nan)
-        seq_loss = torch.zeros((), device=self.device)
-        if len(part.windows):
-            windows = torch.from_numpy(part.windows).to(self.device)
-            seq_logits = centre_logits(self.model, embedding, windows)
-            centre = torch.ones(len(seq_logits), 1, dtype=torch.bool, device=self.device)
-            own = labels[torch.from_numpy(part.windowed).to(self.device)]
-            seq_loss = self.loss.seq(seq_logits[:, None], own[:, None], centre)
-            seq_logit[part.windowed] = seq_logits.double().cpu().numpy()
-        self.validation = ValidationScores(
-            frame_logits.double().cpu().numpy(),
-            seq_logit,
-            labels.double().cpu().numpy(),
-            np.array([record.night for record in part.records], dtype=np.str_),
-        )
-        none = torch.zeros((), device=self.device)
-        loss = self.loss.join(self.loss.frame(frame_logits, labels), seq_loss, none)
-        self.log("val/loss", loss.total, prog_bar=True)
-        fused = self._log_average_precision(self.validation)
-        self.log("val/selection", selection(fused, float(loss.total)))
+        """Log loss and average precision over all validation frames."""
+        self.validation = part_scores(self._gathered.compute())
+        loss = self._loss_of(self.validation)
+        values = self._log_ranking("val", self.validation)
+        self._log_epoch("val/loss", loss, prog_bar=True)
+        self._log_epoch("val/selection", selection(values["val/fused_ap"], loss))
 
-    def _log_average_precision(self, scores: ValidationScores) -> float:
-        """Log the average precision of each head; returns that of the fused probability."""
-        value = float("nan")
-        probs = {
-            "frame": expit(scores.frame_logit),
-            "seq": expit(scores.seq_logit),
-            "fused": scores.fused(self.card.fusion),
-        }
-        for head, prob in probs.items():
-            known = (scores.label >= 0) & ~np.isnan(prob)
-            label = torch.from_numpy(scores.label[known]).long()
-            # Average precision is undefined without both classes.
-            value = float("nan")
-            if 0 < int(label.sum()) < len(label):
-                value = float(binary_average_precision(torch.from_numpy(prob[known]), label))
-            self.log(f"val/{head}_ap", value, prog_bar=head == "fused")
-        return value
+    def on_test_epoch_end(self) -> None:
+        """Log average precision, and F1 and recall at the threshold, over all test frames."""
+        scores = part_scores(self._gathered.compute())
+        self._log_ranking("test", scores)
+        prob, threshold = self._calibrated(scores)
+        self._decisions.reset()
+        update_decisions(self._decisions, prob, scores.label, threshold)
+        for name, value in self._decisions.compute().items():
+            self._log_epoch(name, float(value))
+
+    def _calibrated(self, scores: PartScores) -> tuple[np.ndarray, float]:
+        card = self.calibrated_card
+        prob = scores.fused(card.fusion, temperature=card.temperature, shift=card.logit_shift)
+        return prob, card.threshold
+
+    @property
+    def calibrated_card(self) -> ModelCard:
+        """The card with what calibration has found so far."""
+        return dataclasses.replace(self.card, **self.calibration)
+
+    def _loss_of(self, scores: PartScores) -> float:
+        label = torch.from_numpy(scores.label)
+        frame = self.loss.frame(torch.from_numpy(scores.frame_logit), label)
+        windowed = torch.from_numpy(~np.isnan(scores.seq_logit))
+        seq = torch.from_numpy(scores.seq_logit)[windowed][:, None]
+        mask = torch.ones_like(seq, dtype=torch.bool)
+        none = torch.zeros((), dtype=frame.dtype)
+        seq_loss = self.loss.seq(seq, label[windowed][:, None], mask) if len(seq) else none
+        return float(self.loss.join(frame, seq_loss, none).total)
+
+    def _log_ranking(self, stage: str, scores: PartScores) -> dict[str, float]:
+        metrics: Any = self._ranking[stage]
+        metrics.reset()
+        update_ranking(metrics, scores, self.card.fusion)
+        values = {name: float(value) for name, value in metrics.compute().items()}
+        for name, value in values.items():
+            self._log_epoch(name, value, prog_bar=name.endswith("fused_ap"))
+        return values
+
+    def _log_epoch(self, name: str, value: float, *, prog_bar: bool = False) -> None:
+        # Every process has gathered the same frames: the mean over them changes nothing.
+        self.log(name, value, prog_bar=prog_bar, sync_dist=True)
+
+    def predict_step(self, batch: Any, batch_idx: int) -> pd.DataFrame:
+        """`file`, `prob_bad`, `pred`, `prob_frame`, `prob_seq` of each frame of one night."""
+        night = as_night(batch, self.card.window)
+        logits, card = self.score(night), self.calibrated_card
+        frame = probabilities(logits.frame, card.temperature, card.logit_shift)
+        seq = np.full(len(frame), np.nan)
+        if len(logits.seq):
+            seq = probabilities(logits.seq, card.temperature, card.logit_shift)
+        fused = fuse(frame, seq, **card.fusion)
+        return pd.DataFrame(
+            {
+                "file": list(night.files) or [""] * len(frame),
+                "prob_bad": fused,
+                "pred": is_bad(fused, card.threshold).astype(int),
+                "prob_frame": frame,
+                "prob_seq": seq,
+            }
+        )
+
+    def on_train_epoch_start(self) -> None:
+        """A new epoch: the last one's validation loss has been used."""
+        self._pending_plateau = None
 
     def on_train_epoch_end(self) -> None:
-        """Step the scheduler.
+        """Remember what a plateau scheduler will be stepped with.
 
-        Lightning steps a plateau scheduler only after `last.ckpt` is written and leaves that
-        step out when it resumes, so the module steps it and keeps its state.
+        Lightning steps it after the checkpoint of the epoch is written and leaves that step out
+        when it resumes; `on_train_start` makes up for it.
         """
-        if isinstance(self._scheduler, ReduceLROnPlateau):
-            self._scheduler.step(float(self.trainer.callback_metrics["val/loss"]))
-        elif self._scheduler is not None:
-            self._scheduler.step()
+        value = self.trainer.callback_metrics.get("val/loss")
+        self._pending_plateau = None if value is None else float(value)
+
+    def on_train_start(self) -> None:
+        """Take the step of a plateau scheduler that a checkpoint was written before."""
+        if self._pending_plateau is None:
+            return
+        for scheduler in self._schedulers():
+            if isinstance(scheduler, ReduceLROnPlateau):
+                scheduler.step(self._pending_plateau)
+
+    def _schedulers(self) -> Iterator[Any]:
+        found: Any = self.lr_schedulers()
+        yield from found if isinstance(found, list) else [found] if found else []
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the scheduler's state."""
-        if self._scheduler is not None:
-            checkpoint["nightsift_scheduler"] = self._scheduler.state_dict()
+        """Add what calibration found, and the step that a plateau scheduler still lacks."""
+        checkpoint[CALIBRATION_KEY] = dict(self.calibration)
+        checkpoint["nightsift_pending_plateau"] = self._pending_plateau
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the scheduler's state, before or after it is made."""
-        self._scheduler_state = checkpoint.get("nightsift_scheduler")
-        if self._scheduler is not None and self._scheduler_state is not None:
-            self._scheduler.load_state_dict(self._scheduler_state)
+        """Take both back."""
+        self.calibration = dict(checkpoint.get(CALIBRATION_KEY, {}))
+        self._pending_plateau = checkpoint.get("nightsift_pending_plateau")
+
+
+def _is_arguments(loss: object) -> bool:
+    return loss is None or isinstance(loss, Mapping)

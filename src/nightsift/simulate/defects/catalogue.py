@@ -1,137 +1,145 @@
-"""All defects: what they are called, how strong they can be, and from where they are bad."""
+"""The table of defects: what they are called, how strong they can be, from where they are bad.
+
+A module of this room adds a kind by the decorator `defect` of the function that makes it; a
+module of another package does the same (docs/extending.md).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
-from nightsift.simulate.defects import camera, optics, sky, tracking
+from nightsift.errors import NightsiftError
+from nightsift.registry import Registry
+from nightsift.simulate.courses import Course
 from nightsift.simulate.effect import Effect, Facts, Moment
 
-Make = Callable[[Facts, float, Moment, np.random.Generator], tuple[Effect, dict[str, float]]]
-LABELS = ("good", "marginal", "bad")
+Made = tuple[Effect, dict[str, float]]
+Make = Callable[[Facts, float, Moment, np.random.Generator], Made]
+Lasts = Literal["never", "changing", "steady"]
+# The words of the verdicts that defects cause, in the order in which their kinds are drawn.
+CAUSES = (
+    "cloud",
+    "trailing",
+    "pointing",
+    "defocus",
+    "obstruction",
+    "bright_sky",
+    "streak",
+    "no_stars",
+    "readout",
+)
 
 
-class Defect(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class Defect:
     """A kind of defect.
 
     Attributes:
-        cause: word of the verdicts' vocabulary.
-        unit: of its strength.
-        faint: strength at level 0. gross: strength at level 1; between them it is geometric.
+        make: of (facts, strength, moment, generator): the effect of a strength >= 0 on a frame
+            and numbers for its truth; 0 changes nothing. The generator draws the geometry and
+            is the same for all frames of a spell. A function of a module, so that other
+            processes find it.
+        cause: word of the verdicts' vocabulary, `CAUSES` or another package's.
+        unit: of the strength.
+        faint: strength at level 0, > 0.
+        gross: strength at level 1; between them it is geometric.
         marginal: strength from which an observer would hesitate.
         bad: strength from which an observer would reject the frame.
-        spells: whether it comes over several frames (else over one or two).
-        make: the effect of a strength.
+        course: how it comes over several frames; None for what comes over single ones.
+        lasts: whether it may be there from the first frame of a night to the last: `never`, only
+            `changing` in strength, or also `steady`.
+        shows_alone: whether a frame shows it without its neighbours.
+
+    Raises:
+        NightsiftError: the strengths are not in order.
     """
 
+    make: Make
     cause: str
     unit: str
     faint: float
     gross: float
     marginal: float
     bad: float
-    spells: bool
-    make: Make
+    course: Course | None
+    lasts: Lasts
+    shows_alone: bool
+
+    def __post_init__(self) -> None:
+        if not (0 < self.faint <= self.gross and 0 < self.marginal <= self.bad <= self.gross):
+            raise NightsiftError(
+                f"defect of {self.cause}: expected 0 < faint <= gross and 0 < marginal <= bad <= "
+                f"gross, found faint={self.faint:g} gross={self.gross:g} "
+                f"marginal={self.marginal:g} bad={self.bad:g}"
+            )
+
+    @property
+    def numbers(self) -> dict[str, float]:
+        """What its strengths mean, by name."""
+        return {name: getattr(self, name) for name in ("faint", "gross", "marginal", "bad")}
 
     def strength(self, level: float) -> float:
         """Physical strength of a level between 0 (faint) and 1 (gross)."""
         return float(self.faint * (self.gross / self.faint) ** level)
 
     def label(self, strength: float) -> str:
-        """What an observer would call a frame with it."""
+        """What an observer would call a frame with it: good, marginal or bad."""
         if strength >= self.bad:
             return "bad"
         return "marginal" if strength >= self.marginal else "good"
 
 
-# From where a trail is bad: a line of 1.6 FWHM makes stars 1.5 times as long as wide; a disc of
-# 1.9 FWHM makes them 1.5 times as wide; a quarter of a magnitude costs a fifth of the light.
-DEFECTS: dict[str, Defect] = {
-    "thin_cloud": Defect("cloud", "mag", 0.03, 0.6, 0.1, 0.25, True, sky.cloud),
-    "thick_cloud": Defect("cloud", "mag", 0.5, 4.0, 0.1, 0.25, True, sky.cloud),
-    "trail": Defect("trailing", "FWHM", 0.5, 10.0, 1.0, 1.6, True, tracking.trail),
-    "periodic_error": Defect("trailing", "FWHM", 0.5, 6.0, 0.9, 1.3, True, tracking.periodic_error),
-    "wind_shake": Defect("trailing", "FWHM", 0.5, 6.0, 1.2, 2.0, True, tracking.wind_shake),
-    "double_image": Defect("trailing", "FWHM", 0.5, 9.0, 0.9, 1.3, False, tracking.double_image),
-    "guiding_lost": Defect("trailing", "FWHM", 0.5, 12.0, 1.0, 1.6, True, tracking.guiding_lost),
-    "jump": Defect("pointing", "frame", 0.02, 0.8, 0.04, 0.08, False, tracking.jump),
-    "defocus_disc": Defect("defocus", "FWHM", 0.5, 9.0, 1.2, 1.9, True, optics.defocus_disc),
-    "defocus_donut": Defect("defocus", "FWHM", 0.5, 12.0, 1.2, 1.9, True, optics.defocus_donut),
-    "dew": Defect("obstruction", "mag", 0.03, 2.5, 0.1, 0.25, True, optics.dew),
-    "halo": Defect("obstruction", "share", 0.03, 0.7, 0.12, 0.25, True, optics.halo),
-    "dome": Defect("obstruction", "share", 0.01, 0.95, 0.03, 0.08, True, optics.dome),
-    "tree": Defect("obstruction", "share", 0.01, 0.8, 0.03, 0.08, True, optics.tree),
-    "twilight": Defect("bright_sky", "sky", 0.8, 80.0, 3.0, 8.0, True, sky.twilight),
-    "lamp": Defect("bright_sky", "sky", 0.2, 40.0, 0.4, 1.5, False, sky.lamp),
-    "satellite": Defect("streak", "sigma", 0.4, 60.0, 0.8, 1.5, False, sky.satellite),
-    "several_satellites": Defect(
-        "streak", "sigma", 0.4, 40.0, 0.8, 1.5, False, sky.several_satellites
-    ),
-    "aircraft": Defect("streak", "sigma", 0.4, 100.0, 0.8, 1.5, False, sky.aircraft),
-    "flash": Defect("streak", "sigma", 0.6, 60.0, 1.5, 3.0, False, sky.flash),
-    "curved_streak": Defect("streak", "sigma", 0.4, 40.0, 0.8, 1.5, False, sky.curved_streak),
-    "shutter_closed": Defect(
-        "no_stars", "share", 0.98, 1.0, 0.3, 0.9, False, camera.shutter_closed
-    ),
-    "shifted_rows": Defect("readout", "rows", 0.03, 0.9, 0.01, 0.02, False, camera.shifted_rows),
-    "banding": Defect("readout", "sigma", 0.15, 8.0, 0.5, 1.0, False, camera.banding),
-    "half_frame": Defect("readout", "rows", 0.03, 0.9, 0.01, 0.02, False, camera.half_frame),
-    "saturated": Defect("readout", "saturation", 0.9, 2.0, 0.1, 0.5, False, camera.saturated),
-    "constant": Defect("readout", "plane", 1.0, 1.0, 0.5, 0.5, False, camera.constant),
-}
-CAUSES = tuple(dict.fromkeys(defect.cause for defect in DEFECTS.values()))
+DEFECTS: Registry[Defect] = Registry("defect", room="nightsift.simulate.defects")
 
 
-class Occurrence(NamedTuple):
-    """One defect on one frame.
+def defect(
+    kind: str,
+    cause: str,
+    *,
+    unit: str,
+    faint: float,
+    gross: float,
+    marginal: float,
+    bad: float,
+    course: Course | None = None,
+    lasts: Lasts = "never",
+    shows_alone: bool = True,
+) -> Callable[[Make], Make]:
+    """Add the function below as a defect called `kind`; the arguments are those of `Defect`."""
 
-    Attributes:
-        kind: key of `DEFECTS`.
-        strength: in the defect's unit, >= 0.
-        seed: of its geometry, shared by the frames of a spell.
-        elapsed_s: since the spell began.
+    def add(make: Make) -> Make:
+        DEFECTS.add(
+            kind,
+            Defect(
+                make=make,
+                cause=cause,
+                unit=unit,
+                faint=faint,
+                gross=gross,
+                marginal=marginal,
+                bad=bad,
+                course=course,
+                lasts=lasts,
+                shows_alone=shows_alone,
+            ),
+        )
+        return make
+
+    return add
+
+
+def kinds_in_order() -> list[str]:
+    """All kinds as they are drawn from: a seed gives the same frames while this stays.
+
+    By cause, those of one cause in the order in which they were added.
     """
 
-    kind: str
-    strength: float
-    seed: int
-    elapsed_s: float = 0.0
+    def place(kind: str) -> int:
+        cause = DEFECTS[kind].cause
+        return CAUSES.index(cause) if cause in CAUSES else len(CAUSES)
 
-
-class Truth(NamedTuple):
-    """What was done to a frame."""
-
-    kind: str
-    cause: str
-    strength: float
-    unit: str
-    label: str
-    parameters: dict[str, float]
-
-
-def apply(
-    occurrences: Sequence[Occurrence], facts: Facts, rng: np.random.Generator
-) -> tuple[Effect, list[Truth]]:
-    """The effect of all `occurrences` on a frame, and the truth about each."""
-    effect, truths = Effect(), []
-    for occurrence in occurrences:
-        defect = DEFECTS[occurrence.kind]
-        spell = np.random.default_rng(occurrence.seed)
-        moment = Moment(occurrence.elapsed_s, rng)
-        made, parameters = defect.make(facts, occurrence.strength, moment, spell)
-        effect = effect.then(made)
-        label = defect.label(occurrence.strength)
-        truths.append(
-            Truth(
-                occurrence.kind, defect.cause, occurrence.strength, defect.unit, label, parameters
-            )
-        )
-    return effect, truths
-
-
-def worst_label(truths: Sequence[Truth]) -> str:
-    """The label of a frame with all of `truths`."""
-    return max((truth.label for truth in truths), key=LABELS.index, default="good")
+    return sorted(DEFECTS, key=place)

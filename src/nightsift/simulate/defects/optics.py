@@ -1,23 +1,53 @@
-"""What goes wrong with the optics: defocus, dew, condensation, dome and trees."""
+"""What goes wrong with the optics: defocus, dew, condensation, dome and trees.
+
+A disc of 1.9 FWHM makes stars 1.5 times as wide; a quarter of a magnitude is a fifth of the light.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy.special import expit
 
+from nightsift.simulate.courses import (
+    COMES_AND_GOES,
+    GROWS,
+    STEADY_OR_COMES_AND_GOES,
+    UNTIL_MORNING,
+)
+from nightsift.simulate.defects.catalogue import Made, defect
 from nightsift.simulate.effect import Effect, Facts, Moment
 from nightsift.simulate.psf import disc_kernel
 from nightsift.simulate.sky import Image
 from nightsift.simulate.waves import Waves
 
-Made = tuple[Effect, dict[str, float]]
 
-
+@defect(
+    "defocus_disc",
+    "defocus",
+    unit="FWHM",
+    faint=0.5,
+    gross=9.0,
+    marginal=1.2,
+    bad=1.9,
+    course=STEADY_OR_COMES_AND_GOES,
+    lasts="steady",
+)
 def defocus_disc(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
     """A refractor out of focus; strength is the disc's diameter in FWHM."""
     return _defocus(facts, strength, inner=0.0)
 
 
+@defect(
+    "defocus_donut",
+    "defocus",
+    unit="FWHM",
+    faint=0.5,
+    gross=12.0,
+    marginal=1.2,
+    bad=1.9,
+    course=STEADY_OR_COMES_AND_GOES,
+    lasts="steady",
+)
 def defocus_donut(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
     """Out of focus behind a secondary mirror; strength is the outer diameter in FWHM."""
     return _defocus(facts, strength, inner=float(rng.uniform(0.3, 0.5)))
@@ -42,6 +72,17 @@ def _aureole(share: float, facts: Facts, size_fwhm: float) -> Image | None:
     return kernel
 
 
+@defect(
+    "dew",
+    "obstruction",
+    unit="mag",
+    faint=0.03,
+    gross=2.5,
+    marginal=0.1,
+    bad=0.25,
+    course=UNTIL_MORNING,
+    lasts="steady",
+)
 def dew(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
     """Dew or frost on the glass; strength is the loss of light in magnitudes, with a glow."""
     lost = 1 - 10 ** (-0.4 * strength)
@@ -58,18 +99,49 @@ def dew(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator)
     }
 
 
+@defect(
+    "halo",
+    "obstruction",
+    unit="share",
+    faint=0.03,
+    gross=0.7,
+    marginal=0.12,
+    bad=0.25,
+    course=COMES_AND_GOES,
+    lasts="steady",
+)
 def halo(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
     """Condensation on a window: glows around stars; strength is the light's share in them."""
     size = float(rng.uniform(6, 14))
     return Effect(kernel=_aureole(strength, facts, size)), {"size_fwhm": size}
 
 
+@defect(
+    "dome",
+    "obstruction",
+    unit="share",
+    faint=0.01,
+    gross=0.95,
+    marginal=0.03,
+    bad=0.08,
+    course=GROWS,
+)
 def dome(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
     """The slit's edge; strength is the share of the frame's light that is lost."""
     angle, soft = rng.uniform(0, 2 * np.pi), rng.uniform(0.25, 0.9)
     return _cover(_slope(facts, angle), strength, soft), _placed(angle, soft)
 
 
+@defect(
+    "tree",
+    "obstruction",
+    unit="share",
+    faint=0.01,
+    gross=0.8,
+    marginal=0.03,
+    bad=0.08,
+    course=COMES_AND_GOES,
+)
 def tree(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
     """Branches, clumpy and swaying; strength is the share of the frame's light that is lost."""
     angle, soft = rng.uniform(0, 2 * np.pi), rng.uniform(0.3, 0.7)

@@ -1,17 +1,19 @@
 """What goes wrong with the mount: trails, shake, lost guiding, a jump of the field.
 
-Lengths are in FWHM, so that a strength looks the same on every camera.
+Lengths are in FWHM, so that a strength looks the same on every camera; a line of 1.6 FWHM makes
+stars 1.5 times as long as wide.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
+from nightsift.simulate.courses import GROWS, UNEVEN
+from nightsift.simulate.defects.catalogue import Made, defect
 from nightsift.simulate.effect import Effect, Facts, Moment
 from nightsift.simulate.psf import line_kernel
 from nightsift.simulate.sky import Image
 
-Made = tuple[Effect, dict[str, float]]
 _STEPS = 96
 
 
@@ -23,6 +25,17 @@ def _path_effect(x: Image, y: Image, shift_px: tuple[float, float] = (0.0, 0.0))
     return Effect(kernel=line_kernel(x, y), shift_px=shift_px)
 
 
+@defect(
+    "trail",
+    "trailing",
+    unit="FWHM",
+    faint=0.5,
+    gross=10.0,
+    marginal=1.0,
+    bad=1.6,
+    course=UNEVEN,
+    lasts="steady",
+)
 def trail(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
     """A straight drift; strength is its length."""
     length = strength * facts.fwhm_px
@@ -34,6 +47,17 @@ def trail(facts: Facts, strength: float, moment: Moment, rng: np.random.Generato
     }
 
 
+@defect(
+    "periodic_error",
+    "trailing",
+    unit="FWHM",
+    faint=0.5,
+    gross=6.0,
+    marginal=0.9,
+    bad=1.3,
+    course=UNEVEN,
+    lasts="steady",
+)
 def periodic_error(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
     """A worm gear's sine along right ascension; strength is its length from peak to peak."""
     length, angle = strength * facts.fwhm_px, rng.uniform(0, np.pi)
@@ -49,6 +73,17 @@ def periodic_error(facts: Facts, strength: float, moment: Moment, rng: np.random
     }
 
 
+@defect(
+    "wind_shake",
+    "trailing",
+    unit="FWHM",
+    faint=0.5,
+    gross=6.0,
+    marginal=1.2,
+    bad=2.0,
+    course=UNEVEN,
+    lasts="steady",
+)
 def wind_shake(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
     """Gusts move the tube to and fro; strength is the extent of the path."""
     extent, stretch = strength * facts.fwhm_px, rng.uniform(1, 4)
@@ -67,6 +102,7 @@ def wind_shake(facts: Facts, strength: float, moment: Moment, rng: np.random.Gen
     return _path_effect(turned[0], turned[1]), {"extent_px": extent, "stretch": stretch}
 
 
+@defect("double_image", "trailing", unit="FWHM", faint=0.5, gross=9.0, marginal=0.9, bad=1.3)
 def double_image(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
     """The mount jumped once during the exposure; strength is the distance of the images."""
     distance, angle = strength * facts.fwhm_px, moment.rng.uniform(0, 2 * np.pi)
@@ -79,6 +115,16 @@ def double_image(facts: Facts, strength: float, moment: Moment, rng: np.random.G
     }
 
 
+@defect(
+    "guiding_lost",
+    "trailing",
+    unit="FWHM",
+    faint=0.5,
+    gross=12.0,
+    marginal=1.0,
+    bad=1.6,
+    course=GROWS,
+)
 def guiding_lost(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
     """The field runs away; strength is the way per exposure, and the frames add up."""
     length, angle = strength * facts.fwhm_px, rng.uniform(0, 2 * np.pi)
@@ -94,6 +140,16 @@ def guiding_lost(facts: Facts, strength: float, moment: Moment, rng: np.random.G
     }
 
 
+@defect(
+    "jump",
+    "pointing",
+    unit="frame",
+    faint=0.02,
+    gross=0.8,
+    marginal=0.04,
+    bad=0.08,
+    shows_alone=False,
+)
 def jump(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
     """The field is elsewhere; strength is the distance over the frame's shorter side."""
     distance, angle = strength * min(facts.shape), rng.uniform(0, 2 * np.pi)

@@ -1,0 +1,58 @@
+"""Stars that are wider than those of the night, discs or rings."""
+
+from nightsift.heuristics.rules import Rule, add_rules
+
+add_rules(
+    Rule(
+        reason="defocus",
+        feature="minor_fwhm_px",
+        kind="slow",
+        worse=1,
+        limit=0.3,
+        log=True,
+        needs="n_shapes>=3",
+        text="FWHM {fwhm_px:.1f} px, {ratio:.2f} of what is usual",
+    ),
+    Rule(
+        reason="defocus",
+        feature="minor_fwhm_px",
+        kind="local",
+        worse=1,
+        limit=0.25,
+        log=True,
+        needs="n_shapes>=3",
+        text="FWHM {fwhm_px:.1f} px, {ratio:.2f} of the frames around",
+    ),
+    # A Gaussian has 2.7, a Moffat profile more, an evenly lit disc 2.0, a ring less.
+    Rule(
+        reason="defocus",
+        feature="concentration",
+        kind="level",
+        worse=-1,
+        limit=0.45,
+        zero=2.6,
+        needs="hfr_px>=2.5 n_shapes>=3",
+        text="stars are discs or rings (80 % over 20 % radius {value:.2f})",
+    ),
+    Rule(
+        reason="defocus",
+        feature="dip",
+        kind="level",
+        worse=-1,
+        limit=0.1,
+        zero=1.0,
+        needs="hfr_px>=2.5 n_shapes>=3",
+        text="stars are rings, centre at {value:.2f} of the rim",
+    ),
+    Rule(
+        reason="defocus",
+        feature="acf_width_px",
+        kind="slow",
+        worse=1,
+        limit=0.4,
+        log=True,
+        sigmas=6.0,
+        needs="n_shapes<3",
+        text="nothing sharp: autocorrelation {value:.1f} px wide, usually {expected:.1f}",
+    ),
+)

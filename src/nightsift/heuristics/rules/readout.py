@@ -1,0 +1,73 @@
+"""The camera rather than the sky: rows, columns, dead parts."""
+
+from nightsift.heuristics.rules import Rule, add_rules
+
+add_rules(
+    Rule(
+        reason="readout",
+        feature="displaced_stars",
+        kind="level",
+        worse=1,
+        limit=1.5,
+        text="rows moved sideways, and {value:.0f} stars with them",
+    ),
+    Rule(
+        reason="readout",
+        feature="banding_rows",
+        kind="slow",
+        worse=1,
+        limit=0.5,
+        log=True,
+        sigmas=6.0,
+        text="rows scatter {value:.1f} times as much as noise explains",
+    ),
+    Rule(
+        reason="readout",
+        feature="banding_cols",
+        kind="slow",
+        worse=1,
+        limit=0.5,
+        log=True,
+        sigmas=6.0,
+        text="columns scatter {value:.1f} times as much as noise explains",
+    ),
+    Rule(
+        reason="readout",
+        feature="step_rows",
+        kind="slow",
+        worse=1,
+        limit=0.45,
+        sigmas=6.0,
+        decisive=True,
+        text="a step of {value:.1f} sigma from one row to the next",
+    ),
+    Rule(
+        reason="readout",
+        feature="step_cols",
+        kind="slow",
+        worse=1,
+        limit=0.45,
+        sigmas=6.0,
+        decisive=True,
+        text="a step of {value:.1f} sigma from one column to the next",
+    ),
+    Rule(
+        reason="readout",
+        feature="constant_fraction",
+        kind="level",
+        worse=1,
+        limit=0.05,
+        decisive=True,
+        text="{value:.0%} of the rows or columns hold one value",
+    ),
+    Rule(
+        reason="readout",
+        feature="noise_adu",
+        kind="local",
+        worse=-1,
+        limit=0.5,
+        log=True,
+        sigmas=6.0,
+        text="noise {ratio:.2f} of the frames around",
+    ),
+)

@@ -1,0 +1,125 @@
+"""The feature table of a night: each frame alone, then its stars against those of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from nightsift.look.background import GRID_COLS, GRID_ROWS
+from nightsift.look.features.levels import GRID_COLUMNS
+from nightsift.look.look import Look
+from nightsift.look.scene import StarList
+from nightsift.night.comparison import exposure_groups
+from nightsift.night.photometry import Photometry, measure_photometry
+from nightsift.night.pointing import POINTING_COLUMNS, measure_pointing
+from nightsift.night.reference import NightField, align_night
+from nightsift.night.trend import MIN_FRAMES, slow_deviation
+
+Floats = npt.NDArray[np.float64]
+
+# A change of the sky's shape must be this share of it, and this many sigma of one pixel.
+_SHAPE_SHARE, _SHAPE_SIGMA = 0.025, 0.8
+
+
+class NightFeatures(NamedTuple):
+    """The feature table, and the field that its matched stars come from."""
+
+    table: pd.DataFrame
+    field: NightField
+
+
+def single_features(name: str, looks: Sequence[Look], *, timed: bool) -> pd.DataFrame:
+    """One row per frame with what needs no other frame.
+
+    `file`, `night`, the features of the looks, `date_obs`, `hours` since the first frame (frame
+    numbers where one has no time), `exposure_s`, `filter`, `group` of the exposure time.
+    """
+    infos = [look.info for look in looks if look.info is not None]
+    table = pd.DataFrame([look.features for look in looks], index=range(len(looks)))
+    table.insert(0, "file", [str(look.path) for look in looks])
+    table.insert(1, "night", name)
+    times = [info.time for info in infos]
+    table["date_obs"] = [time.isoformat() if time else "" for time in times]
+    table["hours"] = _hours(times, timed=timed)
+    table["exposure_s"] = [_number(info.exposure_s) for info in infos]
+    table["filter"] = [info.filter or "" for info in infos]
+    table["group"] = exposure_groups(table["exposure_s"].to_numpy())
+    return table
+
+
+def compared_features(
+    table: pd.DataFrame, looks: Sequence[Look], shape: tuple[int, int]
+) -> NightFeatures:
+    """Match the stars of all frames, and add what that tells to the table.
+
+    Args:
+        table: from `single_features`.
+        looks: of the same frames, in time order.
+        shape: (H, W) of the frames, px.
+    """
+    stars = _per_second([look.stars for look in looks], table["exposure_s"].to_numpy())
+    quality = table["n_shapes"] / table["fwhm_px"].clip(lower=1.0)
+    field = align_night(stars, shape, quality.to_numpy(dtype=float))
+    columns: dict[str, Floats] = dict(measure_photometry(field, stars, shape)._asdict())
+    columns["missing_share"] = columns["missing_stars"] / columns["expected_stars"].clip(min=1)
+    columns |= measure_pointing(table, field, stars, shape)
+    table = table.assign(**columns)
+    return NightFeatures(table.assign(sky_shape=_sky_shape(table)), field)
+
+
+def uncompared_features(table: pd.DataFrame) -> pd.DataFrame:
+    """The same columns for frames that have no night: NaN."""
+    names = [*Photometry._fields, "missing_share", *POINTING_COLUMNS, "sky_shape"]
+    return table.assign(**dict.fromkeys(names, np.nan), hours=np.nan)
+
+
+def _hours(times: Sequence[datetime | None], *, timed: bool) -> Floats:
+    first = times[0]
+    if not timed or first is None:
+        return np.arange(len(times), dtype=float)
+    return np.array([(time - first).total_seconds() / 3600 for time in times if time])
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else value
+
+
+def _per_second(stars: list[StarList], exposure_s: Floats) -> list[StarList]:
+    """Fluxes per second, where every frame says how long it was exposed."""
+    if not (np.isfinite(exposure_s) & (exposure_s > 0)).all():
+        return stars
+    return [
+        item._replace(flux=item.flux / seconds)
+        for item, seconds in zip(stars, exposure_s, strict=True)
+    ]
+
+
+def _sky_shape(table: pd.DataFrame) -> Floats:
+    """How far the shape of the background is from the night's, 1 where it begins to matter.
+
+    Of 3x4 cells relative to the level, each against its own course: the second largest.
+    """
+    cells = table[list(GRID_COLUMNS)].to_numpy(dtype=float)
+    grid = cells.reshape(-1, GRID_ROWS // 2, 2, GRID_COLS // 2, 2).mean(axis=(2, 4))
+    grid = grid.reshape(len(table), -1)
+    level = table["background_adu"].to_numpy(dtype=float)
+    noise = table["noise_adu"].to_numpy(dtype=float)
+    scale = np.maximum(np.abs(level), noise)[:, None]
+    shape = grid / np.maximum(scale, 1e-6)
+    hours = table["hours"].to_numpy()
+    flipped = table["flipped"].to_numpy() > 0
+    out = np.full(len(table), np.nan)
+    for side in (False, True):
+        own = np.flatnonzero(flipped == side)
+        if len(own) <= MIN_FRAMES:
+            continue
+        deviation = np.stack([slow_deviation(hours[own], cell).value for cell in shape[own].T])
+        share = np.abs(deviation) / _SHAPE_SHARE
+        sigma = np.abs(deviation) * scale[own].T / np.maximum(noise[own], 1e-6) / _SHAPE_SIGMA
+        out[own] = np.sort(np.minimum(share, sigma), axis=0)[-2]
+    return out

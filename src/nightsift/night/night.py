@@ -1,0 +1,179 @@
+"""The value that every layer passes on: one night, made once, changed by nobody."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from nightsift.errors import NightsiftError
+from nightsift.look.look import Look
+from nightsift.night.comparison import Compared, Deviations
+from nightsift.night.reference import NightField
+from nightsift.night.trend import Deviation
+
+UNLABELLED = -1
+
+
+class Label(NamedTuple):
+    """What people say of a frame.
+
+    Attributes:
+        value: 1 bad, 0 good, None unlabelled.
+        extras: the other columns of its row in the label table, notes included.
+    """
+
+    value: int | None = None
+    extras: Mapping[str, str] = {}
+
+
+@dataclass(frozen=True, eq=False)
+class Night:
+    """Frames of one telescope, camera, filter and target, in the order in which they were taken.
+
+    Splits, network inputs and verdicts are values beside it, never fields that somebody fills
+    in later.
+
+    Attributes:
+        name: unique among the nights read together.
+        looks: one per frame, all of them readable, in time order.
+        labels: one per frame.
+        ordered: False for mixed frames, which have no windows and nothing to be compared with.
+        timed: whether every frame has a time; otherwise the order is that of the names.
+        features: (N, F) table, one row per frame: what was measured on it and, where frames
+            are compared, how its stars match those of the others; `file` and `night` alone
+            where nothing was measured. To be read, not to be written into.
+        star_field: the night's stars and how each frame lies on them; None where frames are not
+            compared.
+    """
+
+    name: str
+    looks: tuple[Look, ...]
+    labels: tuple[Label, ...]
+    ordered: bool
+    timed: bool
+    features: pd.DataFrame
+    star_field: NightField | None = None
+    _deviations: Deviations = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_deviations", Deviations(self.features, compared=self.ordered))
+
+    def __len__(self) -> int:
+        return len(self.looks)
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Paths in time order."""
+        return tuple(look.path for look in self.looks)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W) of the frames, px."""
+        info = self.looks[0].info
+        assert info is not None
+        return info.height, info.width
+
+    @property
+    def label_values(self) -> npt.NDArray[np.float32]:
+        """(N,) 1 bad, 0 good, -1 unlabelled."""
+        values = [UNLABELLED if label.value is None else label.value for label in self.labels]
+        return np.array(values, dtype=np.float32)
+
+    @property
+    def times(self) -> list[str]:
+        """Middle of each exposure, ISO 8601 in UTC; "" where unknown."""
+        times = [look.info.time if look.info else None for look in self.looks]
+        return [time.isoformat(timespec="milliseconds") if time else "" for time in times]
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits that stay the same when the night's folder is moved or renamed."""
+        first = self.looks[0]
+        facts = first.info.to_json() if first.info else {}
+        return hashlib.sha256(f"{first.path.name}|{facts}".encode()).hexdigest()[:16]
+
+    def deviation(self, item: Compared) -> Deviation:
+        """How far a feature of each frame lies from the others' course, (N,); made once.
+
+        NaN throughout for mixed frames and for features that were not measured.
+        """
+        return self._deviations.of(item)
+
+
+class Aside(NamedTuple):
+    """A file that is part of no night.
+
+    Attributes:
+        path: the file.
+        reason: `unreadable: ...` or `left out: ...`.
+        label: what people say of it.
+    """
+
+    path: Path
+    reason: str
+    label: Label = Label()
+
+    @property
+    def unreadable(self) -> bool:
+        """Whether it holds no frame (or else was left out on purpose)."""
+        return self.reason.startswith("unreadable")
+
+
+@dataclass(frozen=True, eq=False)
+class NightSet:
+    """All nights of some folders, and what became of the other files and labels.
+
+    Attributes:
+        nights: in the order of their folders and times.
+        aside: files that are part of none, unreadable ones first.
+        unmatched_labels: rows of label tables that name no file.
+    """
+
+    nights: tuple[Night, ...]
+    aside: tuple[Aside, ...] = ()
+    unmatched_labels: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return sum(len(night) for night in self.nights)
+
+    @property
+    def mixed(self) -> frozenset[str]:
+        """Names of the nights that are loose frames."""
+        return frozenset(night.name for night in self.nights if not night.ordered)
+
+    def summary(self) -> str:
+        """One line of counts."""
+        values = np.concatenate([*(night.label_values for night in self.nights), []])
+        unreadable = [item for item in self.aside if item.unreadable]
+        labels = [*values, *(_value(item.label) for item in unreadable)]
+        bad, good = labels.count(1), labels.count(0)
+        ordered = sum(night.ordered for night in self.nights)
+        return (
+            f"{len(labels)} files: {ordered} nights with windows, "
+            f"{bad} bad, {good} good, {len(labels) - bad - good} unlabelled, "
+            f"{len(unreadable)} unreadable"
+        )
+
+
+def _value(label: Label) -> int:
+    return UNLABELLED if label.value is None else label.value
+
+
+def match_nights(name: str, nights: Sequence[Night]) -> list[Night]:
+    """The nights called `name`, or all nights of the folder of that name.
+
+    Raises:
+        NightsiftError: there are none; lists the names there are.
+    """
+    members = [night for night in nights if name in (night.name, night.name.partition("#")[0])]
+    if not members:
+        known = ", ".join(night.name for night in nights[:20])
+        raise NightsiftError(f"no night is called {name!r}; there are: {known}")
+    return members

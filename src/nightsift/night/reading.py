@@ -1,0 +1,158 @@
+"""The one reader: folders of frames to nights."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from nightsift.errors import NightsiftError
+from nightsift.look.look import Look, Wanted
+from nightsift.look.parallel import FRAMES_WORTH_PROCESSES, make_pool, worker_count
+from nightsift.look.reading import Progress, look_at
+from nightsift.look.store import LookStore
+from nightsift.night.features import compared_features, single_features, uncompared_features
+from nightsift.night.grouping import group_nights
+from nightsift.night.night import Aside, Label, Night, NightSet
+from nightsift.night.sources import Sources, find_sources, read_labels, warn_listed
+
+# Makes a progress bar of what it is for.
+Bar = Callable[[str], AbstractContextManager[Progress]]
+
+
+@contextmanager
+def no_bar(what: str) -> Iterator[Progress]:
+    """A progress bar that shows nothing."""
+    del what
+    yield lambda done, total: None
+
+
+def read_nights(
+    sources: Sources,
+    wanted: Wanted,
+    store: LookStore,
+    *,
+    leave_out: Callable[[Look], str] = lambda look: "",
+    workers: int = 0,
+    processes: bool = False,
+    bar: Bar = no_bar,
+    once_reading: Callable[[], object] = lambda: None,
+) -> NightSet:
+    """Find, read, label, group and compare all frames of `sources`; each file is decoded once.
+
+    Args:
+        sources: folders and label tables.
+        wanted: what to bring back of each file.
+        store: where looks are kept.
+        leave_out: why a frame is to be no part of a night ("a dark frame"), or "".
+        workers: files read at the same time; 0 means one per core.
+        processes: in processes instead of threads, as for `nightsift.look.reading.look_at`.
+        bar: makes a progress bar.
+        once_reading: called once while the first files are being read.
+
+    Raises:
+        NightsiftError: a folder is missing or empty, a label table is wrong or ambiguous, or
+            not one file could be read.
+    """
+    files = find_sources(sources)
+    everything = [*files.sequence, *files.mixed]
+    with bar("reading frames") as progress:
+        looks = look_at(
+            everything,
+            wanted,
+            store,
+            workers=workers,
+            processes=processes,
+            progress=progress,
+            once_reading=once_reading,
+        )
+    labels, unmatched = read_labels(sources, everything)
+    aside = _aside(looks, labels, leave_out)
+    kept = {look.path: look for look in looks if look.path not in aside}
+    plans = _plans(kept, labels, files.sequence, sources.max_gap_h, ordered=True)
+    plans += _plans(kept, labels, files.mixed, sources.max_gap_h, ordered=False)
+    compared = wanted.measure is not None and wanted.measure.compared
+    nights = _make_nights(plans, compared=compared, workers=workers, processes=processes)
+    return NightSet(tuple(nights), tuple(aside.values()), unmatched)
+
+
+class _Plan(NamedTuple):
+    """A night that is still to be compared."""
+
+    name: str
+    looks: tuple[Look, ...]
+    labels: tuple[Label, ...]
+    ordered: bool
+    timed: bool
+
+
+def _aside(
+    looks: Sequence[Look], labels: Mapping[Path, Label], leave_out: Callable[[Look], str]
+) -> dict[Path, Aside]:
+    """Files that belong to no night, unreadable ones first.
+
+    Raises:
+        NightsiftError: that is all of them.
+    """
+    unreadable = [look for look in looks if look.info is None]
+    if len(unreadable) == len(looks):
+        first = looks[0]
+        raise NightsiftError(
+            f"none of {len(looks)} files could be read; {first.path}: {first.error}"
+        )
+    warn_listed("unreadable files", [f"{look.path}: {look.error}" for look in unreadable])
+    reasons = {look.path: f"unreadable: {look.error}" for look in unreadable}
+    for look in looks:
+        if look.info is not None and (why := leave_out(look)):
+            reasons[look.path] = f"left out: {why}"
+    if len(reasons) == len(looks):
+        raise NightsiftError(f"no frames of the sky among {len(looks)} files")
+    return {path: Aside(path, why, labels.get(path, Label())) for path, why in reasons.items()}
+
+
+def _plans(
+    looks: Mapping[Path, Look],
+    labels: Mapping[Path, Label],
+    files: Sequence[Path],
+    max_gap_h: float,
+    *,
+    ordered: bool,
+) -> list[_Plan]:
+    infos = {path: look.info for path in files if (look := looks.get(path)) and look.info}
+    plans: list[_Plan] = []
+    for night in group_nights(infos, max_gap_h=max_gap_h):
+        # Loose frames without a time share nothing: each is a unit of its own.
+        whole = ordered or night.timed
+        units = [night.files] if whole else [(path,) for path in night.files]
+        for number, unit in enumerate(units, start=1):
+            name = night.name if len(units) == 1 else f"{night.name}.{number}"
+            members = tuple(looks[path] for path in unit)
+            own = tuple(labels.get(path, Label()) for path in unit)
+            plans.append(_Plan(name, members, own, ordered, night.timed))
+    return plans
+
+
+def _make_nights(
+    plans: Sequence[_Plan], *, compared: bool, workers: int, processes: bool
+) -> list[Night]:
+    work = _compared_night if compared else _plain_night
+    frames = sum(len(plan.looks) for plan in plans)
+    if not processes or len(plans) == 1 or frames < FRAMES_WORTH_PROCESSES:
+        return [work(plan) for plan in plans]
+    with make_pool(worker_count(workers), frames, processes=processes) as pool:
+        return list(pool.map(work, plans, chunksize=4))
+
+
+def _plain_night(plan: _Plan) -> Night:
+    return Night(*plan, single_features(plan.name, plan.looks, timed=plan.timed))
+
+
+def _compared_night(plan: _Plan) -> Night:
+    table = single_features(plan.name, plan.looks, timed=plan.timed)
+    if not plan.ordered:
+        return Night(*plan, uncompared_features(table))
+    info = plan.looks[0].info
+    assert info is not None
+    found = compared_features(table, plan.looks, (info.height, info.width))
+    return Night(*plan, found.table, found.field)
