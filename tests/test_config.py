@@ -80,19 +80,19 @@ def targets(node: object, place: str = "") -> list[tuple[str, dict]]:
 @pytest.fixture
 def theirs(tmp_path, monkeypatch) -> Path:
     """The folder of somebody's own configuration files, beside their package."""
-    (tmp_path / "theirs.py").write_text(THEIRS)
+    (tmp_path / "elsewhere.py").write_text(THEIRS)
     monkeypatch.syspath_prepend(tmp_path)
     arguments_of.cache_clear()
     for name, text in {
-        "net": "_target_: theirs.Net\nwidth: 16\n",
-        "child": "_target_: theirs.Child\nwidth: 1\n",
-        "anything": "_target_: theirs.Anything\nx: 1\n",
-        "asked": "_target_: theirs.Net\nwidth: ???\n",
-        "needy": "_target_: theirs.Child\n",
-        "wrong_type": "_target_: theirs.Net\nwidth: wide\n",
-        "wrong_key": "_target_: theirs.Net\nwidht: 3\n",
+        "net": "_target_: elsewhere.Net\nwidth: 16\n",
+        "child": "_target_: elsewhere.Child\nwidth: 1\n",
+        "anything": "_target_: elsewhere.Anything\nx: 1\n",
+        "asked": "_target_: elsewhere.Net\nwidth: ???\n",
+        "needy": "_target_: elsewhere.Child\n",
+        "wrong_type": "_target_: elsewhere.Net\nwidth: wide\n",
+        "wrong_key": "_target_: elsewhere.Net\nwidht: 3\n",
         "wrong_module": "_target_: absent.Net\n",
-        "wrong_name": "_target_: theirs.Nett\n",
+        "wrong_name": "_target_: elsewhere.Nett\n",
     }.items():
         path = tmp_path / "conf" / "model" / f"{name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -212,7 +212,7 @@ def test_every_argument_of_a_constructor_can_be_given_and_has_its_type(override,
         ("loss.pos_weight=maybe", "loss.pos_weight: Value 'maybe' is not a valid bool"),
         ("trainer.max_epochs=some", "trainer.max_epochs: Value 'some' .* to Integer"),
         ("callbacks.best.save_top_k=x", "callbacks.best.save_top_k: Value 'x' .* to Integer"),
-        ("+callbacks.mine={_target_:theirs.Net,widht:3}", "callbacks.mine.widht: Net takes no"),
+        ("+callbacks.mine={_target_:elsewhere.Net,widht:3}", "callbacks.mine.widht: Net takes no"),
         ("fusion.frame_weight=x", "fusion.frame_weight: Value 'x' .* to Float"),
         ("calibration.prior=x", "calibration.prior: Value 'x' .* to Float"),
         ("seed=x", "seed: Value 'x' .* to Integer"),
@@ -234,7 +234,7 @@ def test_a_wrong_type_or_an_unknown_key_is_refused(theirs, override, message):
         ("wrong_type", "model.width: Value 'wide' .* Integer"),
         ("wrong_key", "model.widht: Net takes no 'widht'; did you mean width"),
         ("wrong_module", r"model._target_: cannot find absent.Net \(No module named 'absent'\)"),
-        ("wrong_name", "model._target_: cannot find theirs.Nett .*has no attribute 'Nett'"),
+        ("wrong_name", "model._target_: cannot find elsewhere.Nett .*has no attribute 'Nett'"),
     ],
 )
 def test_somebody_elses_node_is_checked_in_the_same_way(theirs, choice, message):
@@ -245,7 +245,7 @@ def test_somebody_elses_node_is_checked_in_the_same_way(theirs, choice, message)
 def test_somebody_elses_node_takes_every_argument_of_its_constructor(theirs):
     cfg = composed("train", "model=net", "model.gains=[1,2]", conf=theirs)
     assert OmegaConf.to_container(cfg.model) == {
-        "_target_": "theirs.Net",
+        "_target_": "elsewhere.Net",
         "_convert_": "all",
         "width": 16,
         "name": "n",
@@ -270,7 +270,7 @@ def test_a_constructor_that_takes_anything_is_given_anything(theirs):
 
 
 def test_a_target_given_on_the_command_line_brings_its_own_arguments(theirs):
-    cfg = composed("train", "model._target_=theirs.Net", "model.width=3")
+    cfg = composed("train", "model._target_=elsewhere.Net", "model.width=3")
     assert set(cfg.model) == {"_target_", "_convert_", "width", "name", "gains"}
 
 

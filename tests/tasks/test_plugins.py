@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from nightsift.config.arguments import arguments_of
+
+SRC = Path(__file__).parents[2] / "src"
 # Every process that imports it leaves its number.
 MODULE = """
 import os
@@ -37,7 +42,7 @@ FILES = {
 
 
 @pytest.fixture
-def theirs(tmp_path, monkeypatch) -> Path:
+def theirs(tmp_path, monkeypatch) -> Iterator[Path]:
     for name, text in FILES.items():
         path = tmp_path / "their package" / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,8 +50,9 @@ def theirs(tmp_path, monkeypatch) -> Path:
     monkeypatch.setenv("IMPORTED", str(tmp_path / "imported"))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "their package"))  # for children
     monkeypatch.syspath_prepend(tmp_path / "their package")
-    monkeypatch.delitem(sys.modules, "theirs", raising=False)
-    return tmp_path / "their package" / "conf"
+    yield tmp_path / "their package" / "conf"
+    sys.modules.pop("theirs", None)
+    arguments_of.cache_clear()
 
 
 def imported() -> set[int]:
@@ -95,3 +101,20 @@ def test_plugins_are_imported_in_the_children_of_a_launcher(run_task, theirs):
     assert all(Path(f"c{side}/nights/toi-001/labels.csv").is_file() for side in (64, 96))
     assert imported()
     assert os.getpid() not in imported()
+
+
+def test_the_console_command_finds_a_module_of_the_working_folder(tmp_path):
+    (tmp_path / "mine.py").write_text("print('mine was imported')")
+    code = "from nightsift.cli import main; main()"
+    arguments = ["heuristics", "absent", "plugins=[mine]"]
+    result = subprocess.run(
+        [sys.executable, "-P", "-c", code, *arguments],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(SRC)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "mine was imported" in result.stdout
+    assert result.returncode == 2
+    assert "absent" in result.stderr

@@ -43,7 +43,7 @@ class TrainKeys(TaskKeys):
         resume: a run folder or checkpoint to go on from; empty for a new run.
         augmentation: whether training frames are flipped, turned and scaled.
         resamples: of the bootstrap.
-        optimize: the validation score that a sweeper is told (`nightsift.tasks.sweep`).
+        optimize: the validation score that a sweeper is told (`nightsift.tasks.optimize`).
     """
 
     seed: int = 0

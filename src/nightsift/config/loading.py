@@ -49,7 +49,9 @@ class TypedLoader(ConfigLoaderImpl):
         self._targets = {
             item.key_or_group: item.value()
             for item in parsed
-            if item.key_or_group.endswith("._target_") and not item.is_sweep_override()
+            if item.key_or_group.endswith("._target_")
+            and not item.is_sweep_override()
+            and not item.is_delete()
         }
         cfg: DictConfig = super()._load_configuration_impl(config_name, overrides, *args, **options)
         if self._is_ours():
