@@ -5,8 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from nightsift.data.cache import TensorCache
-from nightsift.data.catalogue import Record
 
 from nightsift.data.batches import (
     FrameDataset,

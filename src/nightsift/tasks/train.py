@@ -169,11 +169,15 @@ def resumed_config(cfg: DictConfig) -> DictConfig:
     listed = Path(cfg.resume) / ".hydra" / "overrides.yaml"
     if not listed.is_file():
         raise NightsiftError(f"resume={cfg.resume}: {listed} is missing: is it a run of train?")
-    before = [str(item) for item in OmegaConf.load(listed)]
-    now = [str(item) for item in HydraConfig.get().overrides.task]
-    again = compose("train", overrides=[*before, *now])
-    log.info("going on with %s: %s", cfg.resume, " ".join(before) or "no overrides")
-    return again
+    overrides = {_key(item): item for item in OmegaConf.load(listed)}
+    log.info("going on with %s: %s", cfg.resume, " ".join(overrides.values()) or "no overrides")
+    overrides |= {_key(item): item for item in HydraConfig.get().overrides.task}
+    return compose("train", overrides=list(overrides.values()))
+
+
+def _key(override: str) -> str:
+    """What an override is about, so that a later one takes its place."""
+    return override.partition("=")[0].lstrip("+~")
 
 
 @contextmanager
