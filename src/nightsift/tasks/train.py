@@ -169,8 +169,9 @@ def resumed_config(cfg: DictConfig) -> DictConfig:
     listed = Path(cfg.resume) / ".hydra" / "overrides.yaml"
     if not listed.is_file():
         raise NightsiftError(f"resume={cfg.resume}: {listed} is missing: is it a run of train?")
-    overrides = {_key(item): item for item in OmegaConf.load(listed)}
-    log.info("going on with %s: %s", cfg.resume, " ".join(overrides.values()) or "no overrides")
+    before = [str(item) for item in OmegaConf.load(listed)]
+    overrides = {_key(item): item for item in before}
+    log.info("going on with %s: %s", cfg.resume, " ".join(before) or "no overrides")
     overrides |= {_key(item): item for item in HydraConfig.get().overrides.task}
     return compose("train", overrides=list(overrides.values()))
 
