@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import warnings
 from collections.abc import Iterator
@@ -202,7 +203,9 @@ def _hush_lightning() -> None:
 def job(cfg: DictConfig) -> float:
     """One job of Hydra: trains, and tells a sweeper the number that `optimize` names."""
     check_optimize(cfg.optimize)
-    return score_to_optimize(run(cfg), cfg.optimize)
+    metrics = run(cfg)
+    # Of several processes, one measures.
+    return score_to_optimize(metrics, cfg.optimize) if metrics else math.nan
 
 
 def main() -> None:
