@@ -133,7 +133,7 @@ def judge(
 
     card = read_card(ckpt) or load().card
     if threshold is not None:
-        card = card.with_threshold(threshold)
+        card = card.with_threshold(float(threshold))
     with cache_or_nothing(cache_dir) as cache:
         found = judge_folders(
             [Path(folder)],
@@ -149,6 +149,9 @@ def judge(
 
 def undo(record: str | Path) -> int:
     """Take back what a record tells of: moved frames, or cards in headers; may be repeated.
+
+    Args:
+        record: of `Judged.move_rejected` or `Judged.write_headers`, or of the command.
 
     Returns:
         How many files are again what or where they were.

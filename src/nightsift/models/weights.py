@@ -102,6 +102,9 @@ def load_weights(source: Source) -> LoadedModel:
         source: as for `find_weights`. Of several, one model is made that averages their
             probabilities, with the card of `nightsift.models.agreement.joint_card`.
 
+    Returns:
+        The model in eval mode, its card, and whether a file came without one.
+
     Raises:
         NightsiftError: no such file, not loadable without running code, another model, or
             members that do not agree.

@@ -45,6 +45,9 @@ def open_review(folder: str, **keys: Any) -> Any:
     Args:
         folder: of FITS files.
         **keys: as on the command line, `csv="labels.csv"`, `rows=2`.
+
+    Returns:
+        The window; while something holds it, it answers.
     """
     from hydra import compose, initialize_config_dir
 
