@@ -1,18 +1,20 @@
 """Whether the verdict stays the same when the same night comes from another kind of camera.
 
     python benchmarks/disguises.py NIGHTS WORK_FOLDER [--ckpt pretrained]
+    python benchmarks/disguises.py --quick
 
 NIGHTS is a folder of labelled nights. Each disguise rewrites every frame into WORK_FOLDER: other
 units, other readers, colour matrices, turned, binned, cut. The table gives for each the recall
 and false rejection at the shipped threshold and the share of frames with the same verdict as the
-frames as they are.
+frames as they are. `--quick` does so on a small simulated night, to see that it works.
 """
 
 from __future__ import annotations
 
 import argparse
 import shutil
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +22,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from astropy.io import fits
+from nights import quick_night
 from unseen import read
 
 from nightsift.fits.reader import is_fits_name, read_frame
 from nightsift.look.reduction import pixel_noise
 from nightsift.look.statistics import quick_median
 from nightsift.metrics.scores import binary_scores
-from nightsift.models.weights import load_weights
-from nightsift.training.evaluation import predict_catalogue
+from nightsift.metrics.threshold import is_bad
+from nightsift.models.weights import LoadedModel, load_weights
+from nightsift.training.evaluation import score_nights
 
 Pixels = npt.NDArray[Any]
 
@@ -137,34 +141,49 @@ def rewrite(nights: Path, out: Path, disguise: Callable[[Pixels], Pixels]) -> No
             target.with_suffix(".fits").rename(target)
 
 
-def main() -> None:
-    """The command line in the module's docstring."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("nights", type=Path)
-    parser.add_argument("work", type=Path)
-    parser.add_argument("--ckpt", default="pretrained")
-    options = parser.parse_args()
-    loaded = load_weights(options.ckpt)
-    plain: pd.Series[bool] | None = None
+def judged(folder: Path, loaded: LoadedModel, cache_dir: Path) -> pd.DataFrame:
+    """Predictions with `bad`, by path below `folder`."""
+    table = score_nights(loaded, read(folder, loaded.card, cache_dir))
+    table.index = pd.Index([str(Path(file).relative_to(folder)) for file in table["file"]])
+    return table.assign(bad=is_bad(table["prob_bad"].to_numpy(), loaded.card.threshold))
+
+
+def compare(nights: Path, work: Path, loaded: LoadedModel) -> None:
+    """Print a line for each disguise."""
+    plain: pd.Series | None = None
     for name, disguise in DISGUISES.items():
-        folder = options.work / name.replace(" ", "_")
-        rewrite(options.nights, folder / "nights", disguise)
-        catalogue, cache = read(folder / "nights", loaded, folder / "cache")
-        table = predict_catalogue(loaded.model, loaded.card, cache, catalogue)
-        table.index = [str(Path(f).relative_to(folder / "nights")) for f in table["file"]]
-        bad = table["prob_bad"] >= loaded.card.threshold
-        plain = bad if plain is None else plain
-        known = table[table["label"].notna()]
-        found = binary_scores(
-            known["prob_bad"].to_numpy(), known["label"].to_numpy(), loaded.card.threshold
-        )
-        false = float((known["prob_bad"] >= loaded.card.threshold)[known["label"] == 0].mean())
+        folder = work / name.replace(" ", "_")
+        rewrite(nights, folder / "nights", disguise)
+        table = judged(folder / "nights", loaded, folder / "cache")
+        plain = table["bad"] if plain is None else plain
+        known = table[table["label"].notna() & table["prob_bad"].notna()]
+        prob, label = known["prob_bad"].to_numpy(), known["label"].to_numpy(dtype=float)
+        found = binary_scores(prob, label, loaded.card.threshold)
         print(
             f"{name:22s} AP {float(found['average_precision']):.3f}"
-            f"  recall {float(found['recall']):.3f}  false rejection {false:.3f}"
-            f"  same verdict {float((bad == plain.reindex(bad.index)).mean()):.3f}",
+            f"  recall {float(found['recall']):.3f}"
+            f"  false rejection {known['bad'][label == 0].mean():.3f}"
+            f"  same verdict {(table['bad'] == plain.reindex(table.index)).mean():.3f}",
             flush=True,
         )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line in the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("nights", nargs="?", type=Path)
+    parser.add_argument("work", nargs="?", type=Path)
+    parser.add_argument("--ckpt", default="pretrained")
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args(arguments)
+    loaded = load_weights(options.ckpt)
+    if options.quick:
+        with tempfile.TemporaryDirectory() as where:
+            compare(quick_night(Path(where, "night")), Path(where, "work"), loaded)
+    elif options.work is None:
+        parser.error("NIGHTS and WORK_FOLDER are needed")
+    else:
+        compare(options.nights, options.work, loaded)
 
 
 if __name__ == "__main__":

@@ -4,42 +4,30 @@
     python benchmarks/heuristics.py small [--frames 120]
     python benchmarks/heuristics.py folder FOLDER
     python benchmarks/heuristics.py memory
+    python benchmarks/heuristics.py --quick
 
-Both ways run in one process, one after the other, on the same synthetic files: ours with two
-workers and all features, the other as published, one frame after the other.
+Both ways run in one process, one after the other, on the same files: ours with two workers and
+all features, the other as published, one frame after the other. `--quick` runs everything once
+on a few small frames, to see that it works.
 """
 
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from timing import peak_mib, timed
 
 from nightsift.fits.folders import find_files
 from nightsift.heuristics.published import published_features
 from nightsift.heuristics.score import judge_features
 from nightsift.heuristics.table import measure_night
-
-
-def timed(action: Callable[[], object]) -> tuple[float, float]:
-    """Seconds on the clock and of processor time, processes included, that `action` takes."""
-    start, busy = time.perf_counter(), processor_s()
-    action()
-    return time.perf_counter() - start, processor_s() - busy
-
-
-def processor_s() -> float:
-    """Processor time of this process and of those that it started and that have ended."""
-    usage = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    return sum(item.ru_utime + item.ru_stime for item in usage)
 
 
 def make_night(folder: Path, frames: int, height: int, width: int) -> list[Path]:
@@ -83,43 +71,60 @@ def compare(files: Sequence[Path], plain_frames: int) -> None:
         )
         print(f"{name}: {each}, {count / wall:.1f} frames per second")
     # On a busy machine the second ratio is the one that other jobs do not change.
-    idle = 2 * theirs[1] / m / (ours[1] / n)
-    print(f"ratio: {theirs[0] / m / (ours[0] / n):.1f}; on two idle cores: {idle:.1f}")
+    idle = 2 * theirs.processor_s / m / (ours.processor_s / n)
+    ratio = theirs.wall_s / m / (ours.wall_s / n)
+    print(f"ratio: {ratio:.1f}; on two idle cores: {idle:.1f}")
 
 
 def memory(frames: int) -> None:
-    """Print the peak memory of one process that measures so many small frames."""
+    """Print the peak memory of this process when it measures so many small frames."""
     with tempfile.TemporaryDirectory() as folder:
         files = make_night(Path(folder), frames, 500, 650)
-        start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        start = peak_mib()
         measure_night(files, workers=2)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"{frames} frames: {start // 1024} MB before, {peak // 1024} MB at most")
+    print(f"{frames} frames: {start:.0f} MiB before, {peak_mib():.0f} MiB at most")
 
 
-def main() -> None:
-    """Read the command line."""
+def measure_memory(counts: Sequence[int]) -> None:
+    """The same for several counts, each in a process of its own."""
+    for frames in counts:
+        command = [sys.executable, __file__, "one_memory", "--frames", str(frames)]
+        print(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout, end="")
+
+
+def compare_made(frames: int, height: int, width: int, plain_frames: int) -> None:
+    """Compare on frames that are made for it."""
+    with tempfile.TemporaryDirectory() as folder:
+        compare(make_night(Path(folder), frames, height, width), min(frames, plain_frames))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line in the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["night", "small", "folder", "memory", "one_memory"])
+    choices = ["night", "small", "folder", "memory", "one_memory"]
+    parser.add_argument("what", nargs="?", choices=choices)
     parser.add_argument("folder", nargs="?", type=Path)
     parser.add_argument("--side", type=int, default=4096)
     parser.add_argument("--frames", type=int)
     parser.add_argument("--plain-frames", type=int, default=4)
-    given = parser.parse_args()
-    if given.what == "memory":
-        for frames in (50, 400):
-            command = [sys.executable, __file__, "one_memory", "--frames", str(frames)]
-            subprocess.run(command, check=True)
+    parser.add_argument("--quick", action="store_true")
+    given = parser.parse_args(arguments)
+    if given.quick:
+        compare_made(4, 200, 300, 2)
+        measure_memory([2])
+    elif given.what == "memory":
+        measure_memory([50, 400])
     elif given.what == "one_memory":
         memory(given.frames)
-    elif given.what == "folder":
+    elif given.what == "night":
+        compare_made(given.frames or 16, given.side, given.side, given.plain_frames)
+    elif given.what == "small":
+        compare_made(given.frames or 120, 500, 650, given.plain_frames)
+    elif given.folder is None:
+        parser.error("which FOLDER?")
+    else:
         files = find_files(given.folder)
         compare(files, min(len(files), 40))
-    else:
-        size = (500, 650) if given.what == "small" else (given.side, given.side)
-        count = given.frames or (120 if given.what == "small" else 16)
-        with tempfile.TemporaryDirectory() as folder:
-            compare(make_night(Path(folder), count, *size), min(count, given.plain_frames))
 
 
 if __name__ == "__main__":

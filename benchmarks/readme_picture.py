@@ -1,18 +1,25 @@
 """Draws the picture of the README from a training run on the built-in campaign.
 
-python benchmarks/readme_picture.py RUN_FOLDER docs/overview.png
+    python benchmarks/readme_picture.py RUN_FOLDER docs/overview.png
+    python benchmarks/readme_picture.py --quick
+
+`--quick` draws a small simulated night without a run, to see that it works.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from astropy.visualization import AsinhStretch, ImageNormalize, ZScaleInterval
+from nights import quick_night
 
+from nightsift import judge
 from nightsift.fits.reader import read_frame
 from nightsift.models.weights import load_weights
 from nightsift.report.figures import overview_figure, save_figure
@@ -35,17 +42,11 @@ def chosen(table: pd.DataFrame) -> list[int]:
     return sorted([*bad, *(good[len(good) * k // 7] for k in (1, 3, 5))])
 
 
-def main() -> None:
-    """The command line in the module's docstring."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", type=Path)
-    parser.add_argument("out", type=Path)
-    options = parser.parse_args()
-    card = load_weights(options.run).card
-    table = pd.read_csv(options.run / "predictions.csv")
+def draw(table: pd.DataFrame, threshold: float, out: Path) -> None:
+    """Draw the first night of a test part, from its predictions."""
     table = table[(table["split"] == "test") & table["prob_seq"].notna()].reset_index(drop=True)
     # Notes of simulated frames read `cause: kind strength unit`.
-    table["cause"] = table["notes"].fillna("good").str.split(":").str[0]
+    table["cause"] = table["notes"].fillna("").str.split(":").str[0].replace("", "good")
     examples = []
     for i in chosen(table):
         caption = f"{table['cause'][i]}: {table['prob_bad'][i]:.2f}"
@@ -54,12 +55,36 @@ def main() -> None:
         f"{table['night'][0]}, a night the model has never seen",
         [datetime.fromisoformat(text) for text in table["time"]],
         table["prob_bad"].to_numpy(),
-        table["label"].fillna(-1).to_numpy(),
-        card.threshold,
+        table["label"].astype("Float64").fillna(-1).to_numpy(dtype=float),
+        threshold,
         examples=examples,
     )
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    save_figure(figure, options.out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save_figure(figure, out)
+
+
+def quick() -> None:
+    """Judge a small simulated night with the shipped weights, and draw that."""
+    with tempfile.TemporaryDirectory() as where:
+        judged, out = judge(quick_night(Path(where, "night"))), Path(where, "out.png")
+        draw(judged.table.assign(split="test"), judged.card.threshold, out)
+        print(f"{out.stat().st_size} bytes drawn")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line in the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("run", nargs="?", type=Path)
+    parser.add_argument("out", nargs="?", type=Path)
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args(arguments)
+    if options.quick:
+        quick()
+    elif options.out is None:
+        parser.error("RUN_FOLDER and OUT.png are needed")
+    else:
+        table = pd.read_csv(options.run / "predictions.csv")
+        draw(table, load_weights(options.run).card.threshold, options.out)
 
 
 if __name__ == "__main__":

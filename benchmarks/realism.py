@@ -1,28 +1,31 @@
 """How a synthetic night compares with a real one of the same instrument.
 
     python benchmarks/realism.py REAL_FOLDER INSTRUMENT OUT.png [--seed N]
+    python benchmarks/realism.py --quick
 
 Draws frames of both side by side and the distributions of background, noise, FWHM, elongation
 and star counts of their good frames, all measured in the same way; prints the medians.
+`--quick` does so with small frames and no real ones, to see that it works.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
 import sep
+from nights import quick_night
 
+from nightsift import simulate_night
 from nightsift.fits.folders import find_files
 from nightsift.fits.labels import find_label_csvs, match_labels, read_label_csv
 from nightsift.fits.reader import read_frame
 from nightsift.report.contact_sheet import thumbnail
 from nightsift.report.figures import STYLE, new_figure, save_figure
-from nightsift.simulate.campaign import CampaignSpec, make_campaign
-from nightsift.tasks.instruments import load_instruments
 
 MEASURED = ("background_adu", "noise_adu", "fwhm_px", "elongation", "stars", "top_share", "skew")
 
@@ -58,23 +61,6 @@ def good_frames(folder: Path, most: int) -> list[Path]:
     return [good[i] for i in np.linspace(0, len(good) - 1, min(most, len(good))).astype(int)]
 
 
-def main() -> None:
-    """The command line in the module's docstring."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("real", type=Path)
-    parser.add_argument("instrument")
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--seed", type=int, default=0)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as where:
-        spec = CampaignSpec(
-            nights=1, frames_per_night=40, mixed_frames=0, bad_fraction=0.0, seed=options.seed
-        )
-        made = make_campaign(Path(where, "c"), spec, load_instruments([options.instrument]))
-        sides = {"real": options.real, "synthetic": made.seq_dir}
-        draw({name: good_frames(folder, 40) for name, folder in sides.items()}, options.out)
-
-
 def draw(sides: dict[str, list[Path]], out: Path) -> None:
     """Frames above, distributions below; prints the medians."""
     with mpl.rc_context(STYLE):
@@ -95,6 +81,42 @@ def draw(sides: dict[str, list[Path]], out: Path) -> None:
                 axis.set_title(title)
         plots[0].legend()
         save_figure(figure, out)
+
+
+def compare(real: Path, instrument: str, out: Path, *, seed: int, max_side: int = 0) -> None:
+    """Make a clear night of the instrument, and draw it beside the real one."""
+    with tempfile.TemporaryDirectory() as where:
+        made = simulate_night(
+            Path(where, "night"),
+            instrument=instrument,
+            frames=40,
+            bad_fraction=0,
+            seed=seed,
+            max_side=max_side,
+            workers=0,
+        )
+        sides = {"real": real, "synthetic": made}
+        draw({name: good_frames(folder, 40) for name, folder in sides.items()}, out)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """The command line in the module's docstring."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("real", nargs="?", type=Path)
+    parser.add_argument("instrument", nargs="?")
+    parser.add_argument("out", nargs="?", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args(arguments)
+    if options.quick:
+        with tempfile.TemporaryDirectory() as where:
+            real, out = quick_night(Path(where, "real")), Path(where, "out.png")
+            compare(real, "wide_0p15m", out, seed=1, max_side=192)
+            print(f"{out.stat().st_size} bytes drawn")
+    elif options.out is None:
+        parser.error("REAL_FOLDER, INSTRUMENT and OUT.png are needed")
+    else:
+        compare(options.real, options.instrument, options.out, seed=options.seed)
 
 
 if __name__ == "__main__":

@@ -3,48 +3,35 @@
     python benchmarks/review.py night FOLDER [--frames 500] [--side 4096]
     python benchmarks/review.py open FOLDER [--rows 3]
     python benchmarks/review.py table [--rows 1000000]
+    python benchmarks/review.py --quick
 
 `night` writes a night of large frames (17 GB as it stands). `open` starts a fresh process on it
 with an empty cache and the files dropped from the memory of the system, so that they come from
-the disk; it counts from the start of the process, imports included.
+the disk; it counts from the start of the process, imports included. `--quick` does everything
+once with few small frames, to see that it works.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
-from datetime import datetime, timedelta
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
+from nights import large_night
+from timing import peak_mib
 
 from nightsift.review.session import open_state, start_thumbnails
 from nightsift.review.store import LabelStore
 
 # When the process that opens a night was started, seconds since the epoch.
 STARTED = float(os.environ.get("REVIEW_STARTED", time.time()))
-
-
-def write_night(folder: Path, frames: int, side: int) -> None:
-    """Frames of noise and stars, shifted against each other, one a minute."""
-    folder.mkdir(parents=True)
-    rng = np.random.default_rng(0)
-    image = rng.normal(1000, 30, (side, side))
-    for y, x in rng.integers(10, side - 10, (side, 2)):
-        image[y - 2 : y + 3, x - 2 : x + 3] += 3000
-    pixels = image.astype(np.uint16)
-    for number in range(frames):
-        time_ = datetime(2025, 1, 1) + timedelta(minutes=number)
-        header = fits.Header({"DATE-OBS": time_.isoformat(), "EXPTIME": 50.0})
-        shifted = np.roll(pixels, number * side, axis=1)
-        fits.writeto(folder / f"frame{number:04}.fits", shifted, header)
 
 
 def forget(folder: Path) -> None:
@@ -83,8 +70,7 @@ def open_once(folder: Path, cache: Path, rows: int) -> None:
     window.close()
     for name, times in (("turn a page", turns), ("label or step", labels)):
         print(f"  {name}: median {np.median(times) * 1e3:.0f} ms, worst {max(times) * 1e3:.0f} ms")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(f"  peak memory {peak:.0f} MB")
+    print(f"  peak memory {peak_mib():.0f} MiB")
 
 
 def press(canvas: Any, key: str) -> float:
@@ -125,33 +111,50 @@ def open_table(rows: int) -> None:
         print(f"  closing took {time.perf_counter() - start:.2f} s")
 
 
-def main() -> None:
+def open_twice(folder: Path, rows: int) -> None:
+    """Open a night with an empty and with a filled cache, each in a process of its own."""
+    with tempfile.TemporaryDirectory() as cache:
+        for case in ("from the disk, no cache", "again, with the cache"):
+            forget(folder)
+            print(case, flush=True)
+            command = [sys.executable, __file__, "once", str(folder)]
+            command += ["--cache", cache, "--rows", str(rows)]
+            start = time.perf_counter()
+            started = {"REVIEW_STARTED": str(time.time())}
+            subprocess.run(command, check=True, env={**os.environ, **started})
+            print(f"  {time.perf_counter() - start:.1f} s from start to end of the process")
+
+
+def quick() -> None:
+    """Everything once, with few small frames and a short table."""
+    with tempfile.TemporaryDirectory() as where:
+        open_twice(large_night(Path(where, "night"), 12, 256), 2)
+    open_table(10_000)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """The command line in the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["night", "open", "once", "table"])
+    parser.add_argument("what", nargs="?", choices=["night", "open", "once", "table"])
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--frames", type=int, default=500)
     parser.add_argument("--side", type=int, default=4096)
     parser.add_argument("--rows", type=int)
     parser.add_argument("--cache", type=Path)
-    options = parser.parse_args()
-    if options.what == "night":
-        write_night(options.folder, options.frames, options.side)
-    elif options.what == "once":
-        open_once(options.folder, options.cache, options.rows or 3)
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args(arguments)
+    if options.quick:
+        quick()
     elif options.what == "table":
         open_table(options.rows or 1_000_000)
+    elif options.folder is None:
+        parser.error("which FOLDER?")
+    elif options.what == "night":
+        large_night(options.folder, options.frames, options.side)
+    elif options.what == "once":
+        open_once(options.folder, options.cache, options.rows or 3)
     else:
-        with tempfile.TemporaryDirectory() as cache:
-            for case in ("from the disk, no cache", "again, with the cache"):
-                forget(options.folder)
-                print(case)
-                command = [sys.executable, __file__, "once", str(options.folder)]
-                command += ["--cache", cache, "--rows", str(options.rows or 3)]
-                start = time.perf_counter()
-                started = {"REVIEW_STARTED": str(time.time())}
-                subprocess.run(command, check=True, env={**os.environ, **started})
-                print(f"  {time.perf_counter() - start:.1f} s from start to end of the process")
+        open_twice(options.folder, options.rows or 3)
 
 
 if __name__ == "__main__":

@@ -1,34 +1,37 @@
 """Which sequence head is best: gru, tcn or attention, over the same embeddings.
 
-    python benchmarks/sequence_heads.py CKPT --train DIR --test DIR [--cache DIR]
+    python benchmarks/sequence_heads.py [CKPT] --train DIR --test DIR [--cache DIR]
+    python benchmarks/sequence_heads.py --quick
 
 Frames are embedded once with the weights; then each head is trained alone on windows of the
 training nights, three times from different seeds, and measured on the centre of every window of
-the test nights.
+the test nights. `--quick` does so once on two small simulated nights, to see that it works.
 """
 
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.metrics import average_precision_score
+from nights import quick_night
 from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from nightsift.data.batches import frame_batch, label_tensor
-from nightsift.data.cache import TensorCache
-from nightsift.data.catalogue import Sources, build_catalogue
-from nightsift.data.inputs import attach_inputs
-from nightsift.data.windows import centred_windows
-from nightsift.look.store import MEASURED
-from nightsift.look.transforms import build_transform
+from nightsift.data.batches import make_member, night_batch
+from nightsift.data.inputs import compute_inputs
+from nightsift.look.store import LookStore
 from nightsift.metrics.scores import binary_scores
 from nightsift.models.sequences import SEQUENCES
 from nightsift.models.weights import LoadedModel, load_weights
+from nightsift.night.night import UNLABELLED
+from nightsift.night.reading import read_nights
+from nightsift.night.sources import Sources
+from nightsift.training.card import input_spec, wanted_by
 
 _EPOCHS, _BATCH, _HIDDEN = 15, 64, 48
 
@@ -52,19 +55,17 @@ def windows_of(
     folder: Path, loaded: LoadedModel, cache_dir: Path, window: int
 ) -> tuple[Tensor, Tensor]:
     """Embeddings (W, T, E) and labels (W, T) of every window of a folder of nights."""
-    cache = TensorCache(cache_dir, build_transform(loaded.card.transform))
-    catalogue = build_catalogue(Sources(seq_dirs=[folder]), cache)
-    attach_inputs(catalogue, cache_dir / MEASURED)
+    card = loaded.card
+    sources, store = Sources(seq_dirs=[folder]), LookStore(cache_dir)
+    nights = read_nights(sources, wanted_by(card), store, processes=True).nights
+    inputs = compute_inputs(input_spec(card), nights, processes=True)
     embeddings, labels = [], []
-    for night in catalogue.nights:
-        records = night.records
-        parts = [frame_batch(cache, records[i : i + 32]) for i in range(0, len(records), 32)]
-        embedding = torch.cat([loaded.model.encode(part.frames, part.inputs) for part in parts])
-        windows = centred_windows(len(records), window)
-        label = label_tensor(records)[windows.rows]
-        label[~torch.from_numpy(windows.mask)] = -1
-        embeddings.append(embedding[windows.rows])
-        labels.append(label)
+    for number, (night, own) in enumerate(zip(nights, inputs, strict=True)):
+        member = make_member(number, night, own)
+        batch = night_batch(member, np.arange(len(night)), window=window)
+        embedding = torch.cat([loaded.model.encode(*part) for part in batch.parts(32)])
+        embeddings.append(embedding[batch.windows])
+        labels.append(batch.labels[batch.windows].masked_fill(~batch.mask, UNLABELLED))
     return torch.cat(embeddings), torch.cat(labels)
 
 
@@ -88,40 +89,54 @@ def fit(name: str, data: tuple[Tensor, Tensor], seed: int) -> Head:
     return head.eval()
 
 
-def main() -> None:
+def compare(
+    loaded: LoadedModel, folders: tuple[Path, Path], cache_dir: Path, window: int, *, seeds: int
+) -> None:
+    """Print a line for each head; `folders` are those to train on and to test on."""
+    # Clones: what was made in inference mode cannot be trained on.
+    train, test = (
+        tuple(part.clone() for part in windows_of(folder, loaded, cache_dir, window))
+        for folder in folders
+    )
+    label = test[1][:, window // 2]
+    known = label >= 0
+    truth = label[known].numpy()
+    for name in SEQUENCES:
+        start, precision, recall = time.perf_counter(), [], []
+        for seed in range(seeds):
+            head = fit(name, train, seed)
+            with torch.inference_mode():
+                prob = torch.sigmoid(head(test[0][known])[:, window // 2]).numpy()
+            found = binary_scores(prob, truth, 0.5)
+            precision.append(float(found["average_precision"]))
+            recall.append(float(found["recall_at_1pct_false_rejection"]))
+        print(
+            f"window {window} {name}: average precision {np.mean(precision):.4f} "
+            f"+-{np.std(precision):.4f}, recall at 1 % {np.mean(recall):.4f} "
+            f"+-{np.std(recall):.4f}, {time.perf_counter() - start:.0f} s"
+        )
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """The command line in the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("ckpt")
-    parser.add_argument("--train", type=Path, required=True)
-    parser.add_argument("--test", type=Path, required=True)
+    parser.add_argument("ckpt", nargs="?", default="pretrained")
+    parser.add_argument("--train", type=Path)
+    parser.add_argument("--test", type=Path)
     parser.add_argument("--cache", type=Path, default=Path("outputs/cache"))
     parser.add_argument("--windows", type=int, nargs="+", default=[9])
-    options = parser.parse_args()
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args(arguments)
     loaded = load_weights(options.ckpt)
+    if options.quick:
+        with tempfile.TemporaryDirectory() as where:
+            folders = (quick_night(Path(where, "a"), seed=1), quick_night(Path(where, "b"), seed=2))
+            compare(loaded, folders, Path(where, "cache"), 5, seeds=1)
+        return
+    if not (options.train and options.test):
+        parser.error("--train and --test say which nights")
     for window in options.windows:
-        train, test = (
-            tuple(part.clone() for part in windows_of(folder, loaded, options.cache, window))
-            for folder in (options.train, options.test)
-        )
-        label = test[1][:, window // 2]
-        known = label >= 0
-        for name in SEQUENCES:
-            start, found = time.perf_counter(), []
-            for seed in range(3):
-                head = fit(name, train, seed)
-                with torch.inference_mode():
-                    logits = head(test[0][known])[:, window // 2]
-                    found.append(torch.sigmoid(logits).numpy())
-            truth = label[known].numpy()
-            precision = [average_precision_score(truth, prob) for prob in found]
-            recall = [
-                float(binary_scores(p, truth, 0.5)["recall_at_1pct_false_rejection"]) for p in found
-            ]
-            print(
-                f"window {window} {name}: average precision {np.mean(precision):.4f} "
-                f"+-{np.std(precision):.4f}, recall at 1 % {np.mean(recall):.4f} "
-                f"+-{np.std(recall):.4f}, {time.perf_counter() - start:.0f} s"
-            )
+        compare(loaded, (options.train, options.test), options.cache, window, seeds=3)
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
     python benchmarks/sorting.py FOLDER [--runs 3]
     python benchmarks/sorting.py --big [--frames 64] [--side 4096]
     python benchmarks/sorting.py FOLDER --watch
+    python benchmarks/sorting.py --quick
 
 Each run has an empty cache of its own; `again` is a second run with what the first one left.
 `--watch` copies the frames of FOLDER one after another into a watched folder and times the answer.
+`--quick` does both on a small simulated night, to see that it works.
 """
 
 from __future__ import annotations
@@ -15,22 +17,21 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from nights import large_night, quick_night
+from timing import timed
 
 from nightsift.fits.folders import find_files
-from review import write_night
 
 
 def sort(folder: Path, work: Path) -> float:
     """Seconds of one whole process."""
     command = [sys.executable, "-m", "nightsift.tasks.predict", f"folder={folder}"]
     command += [f"cache_dir={work / 'cache'}", f"hydra.run.dir={work / 'run'}"]
-    start = time.perf_counter()
-    subprocess.run(command, check=True, capture_output=True)
-    return time.perf_counter() - start
+    return timed(lambda: subprocess.run(command, check=True, stdout=subprocess.DEVNULL)).wall_s
 
 
 def measure(folder: Path, runs: int) -> None:
@@ -44,31 +45,44 @@ def measure(folder: Path, runs: int) -> None:
         )
 
 
-def watch(folder: Path) -> None:
+def watch(folder: Path, frames: int = 12) -> None:
     """Seconds from a file's arrival to the line about it."""
-    files = find_files(folder)[:12]
     with tempfile.TemporaryDirectory() as work:
         night = Path(work) / "night"
         night.mkdir()
         command = [sys.executable, "-u", "-m", "nightsift.tasks.predict", f"folder={night}"]
         command += [f"cache_dir={Path(work) / 'cache'}", f"hydra.run.dir={Path(work) / 'run'}"]
         process = subprocess.Popen([*command, "watch=true"], stdout=subprocess.PIPE, text=True)
-        assert process.stdout is not None
-        process.stdout.readline()
-        waits = []
-        for path in files:
-            shutil.copyfile(path, night / path.name)
-            start = time.perf_counter()
-            while path.name not in process.stdout.readline():
-                pass
-            waits.append(time.perf_counter() - start)
-        process.kill()
-        process.wait()
-        process.stdout.close()
+        try:
+            read_until("", process)
+            waits = []
+            for path in find_files(folder)[:frames]:
+                shutil.copyfile(path, night / path.name)
+                waits.append(timed(lambda name=path.name: read_until(name, process)).wall_s)
+        finally:
+            process.kill()
+            process.communicate()
     print(f"answers after {np.median(waits):.2f} s (worst {max(waits):.2f} s) of {len(waits)}")
 
 
-def main() -> None:
+def read_until(text: str, process: subprocess.Popen[str]) -> None:
+    """Read lines up to one with `text`."""
+    assert process.stdout is not None
+    for line in process.stdout:
+        if text in line:
+            return
+    raise RuntimeError(f"predict ended with status {process.wait()}")
+
+
+def quick() -> None:
+    """Both on a small simulated night."""
+    with tempfile.TemporaryDirectory() as where:
+        night = quick_night(Path(where, "night"))
+        measure(night, runs=1)
+        watch(night, frames=2)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """The command line in the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, nargs="?")
@@ -77,11 +91,16 @@ def main() -> None:
     parser.add_argument("--frames", type=int, default=64)
     parser.add_argument("--side", type=int, default=4096)
     parser.add_argument("--watch", action="store_true")
-    options = parser.parse_args()
-    if options.big:
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args(arguments)
+    if options.quick:
+        quick()
+    elif options.big:
         with tempfile.TemporaryDirectory() as work:
-            write_night(Path(work) / "night", options.frames, options.side)
-            measure(Path(work) / "night", options.runs)
+            night = large_night(Path(work, "night"), options.frames, options.side)
+            measure(night, options.runs)
+    elif options.folder is None:
+        parser.error("which FOLDER?")
     elif options.watch:
         watch(options.folder)
     else:

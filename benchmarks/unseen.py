@@ -2,40 +2,48 @@
 
     python benchmarks/unseen.py OUT.md --set "synthetic nights=DIR" --set "benign nights=DIR" ...
         [--ckpt pretrained] [--published RUN_FOLDER] [--cache DIR]
+    python benchmarks/unseen.py --quick
 
 Each set is a folder of labelled nights. Rows are the heuristics, the published architecture (if
 given), each head, the fused probability and the fused probability without each part of the
 input; intervals are 95 %, over nights. Where `truth.csv` lies beside the frames, recall per
 defect and strength follows (frames with one defect; gross is the upper 60 % between what is just
-bad and the grossest, on a log scale). Numbers also go into OUT.json.
+bad and the grossest, on a log scale). Numbers also go into OUT.json. `--quick` does all of this
+once on two small simulated nights, to see that it works.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from nightsift.data.cache import TensorCache
-from nightsift.data.catalogue import Catalogue, Sources, build_catalogue
+from nights import quick_night
+from truth import single_truths
 
-from nightsift.data.inputs import attach_inputs
-from nightsift.heuristics.score import FLAG_SCORE, RobustScore
-from nightsift.heuristics.table import measure_night
-from nightsift.look.store import MEASURED
-from nightsift.look.transforms import build_transform
+from nightsift import judge_features
+from nightsift.heuristics.score import FLAG_SCORE
+from nightsift.heuristics.table import feature_table
+from nightsift.look.store import LookStore
 from nightsift.metrics.scores import binary_scores
+from nightsift.metrics.threshold import is_bad
 from nightsift.models.architectures.two_scale import BRANCHES, TwoScaleModel
-from nightsift.models.weights import LoadedModel, load_weights
+from nightsift.models.card import ModelCard
+from nightsift.models.weights import LoadedModel, build_model, load_weights
+from nightsift.night.night import NightSet
+from nightsift.night.reading import read_nights
+from nightsift.night.sources import Sources
 from nightsift.simulate.defects.catalogue import DEFECTS
-from nightsift.training.evaluation import predict_catalogue
+from nightsift.training.card import wanted_by
+from nightsift.training.evaluation import score_nights
 
-_GROSS_FROM = 0.4
+FUSED = "**fused**"
 _RESAMPLES = 1000
 Floats = npt.NDArray[np.float64]
 
@@ -56,26 +64,23 @@ class Frames(NamedTuple):
     night: npt.NDArray[np.str_]
 
 
-def read(folder: Path, loaded: LoadedModel, cache_dir: Path) -> tuple[Catalogue, TensorCache]:
-    """The catalogue of a set as `loaded` needs it."""
-    cache = TensorCache(cache_dir, build_transform(loaded.card.transform))
-    catalogue = build_catalogue(Sources(seq_dirs=[folder]), cache)
-    if loaded.model.uses_inputs:
-        attach_inputs(catalogue, cache_dir / MEASURED)
-    return catalogue, cache
+def read(folder: Path, card: ModelCard, cache_dir: Path) -> NightSet:
+    """The nights of a set as weights need them, measured."""
+    wanted, store = wanted_by(card, measured=True), LookStore(cache_dir)
+    return read_nights(Sources(seq_dirs=[folder]), wanted, store, processes=True)
 
 
-def judged(folder: Path, loaded: LoadedModel, cache_dir: Path) -> dict[str, pd.DataFrame]:
-    """Predictions, also without each part of the input."""
-    catalogue, cache = read(folder, loaded, cache_dir)
-    tables = {"": predict_catalogue(loaded.model, loaded.card, cache, catalogue)}
-    if isinstance(loaded.model, TwoScaleModel):
-        parts = [{branch} for branch in BRANCHES] + [set(BRANCHES) - {"features"}]
-        names = [*BRANCHES, "all but features"]
-        for name, part in zip(names, [*parts[:-1], {"field", "stars"}], strict=True):
-            loaded.model.withheld = frozenset(part)
-            tables[name] = predict_catalogue(loaded.model, loaded.card, cache, catalogue)
-        loaded.model.withheld = frozenset()
+def without_parts(loaded: LoadedModel, nights: NightSet) -> dict[str, pd.DataFrame]:
+    """Predictions without each part of the input, and with measured features alone."""
+    if not isinstance(loaded.model, TwoScaleModel):
+        return {}
+    withheld = {f"fused without {branch}": {branch} for branch in BRANCHES}
+    withheld["features alone"] = set(BRANCHES) - {"features"}
+    tables = {}
+    for name, parts in withheld.items():
+        loaded.model.withheld = frozenset(parts)
+        tables[name] = score_nights(loaded, nights)
+    loaded.model.withheld = frozenset()
     return tables
 
 
@@ -83,38 +88,32 @@ def rows_of(
     folder: Path, loaded: LoadedModel, published: LoadedModel | None, cache_dir: Path
 ) -> tuple[Frames, list[Row], pd.DataFrame]:
     """Every way of judging the labelled frames of one set, and the whole table of ours."""
-    tables = judged(folder, loaded, cache_dir)
-    ours = tables[""]
-    known = ours["label"].notna().to_numpy()
+    nights = read(folder, loaded.card, cache_dir)
+    ours = score_nights(loaded, nights)
+    known = ours[ours["label"].notna() & ours["prob_bad"].notna()]
     frames = Frames(
-        [Path(file) for file in ours["file"][known]],
-        ours["label"][known].to_numpy(dtype=float),
-        ours["night"][known].to_numpy(dtype=np.str_),
+        [Path(file) for file in known["file"]],
+        known["label"].to_numpy(dtype=float),
+        known["night"].to_numpy(dtype=np.str_),
     )
-    threshold = loaded.card.threshold
 
-    def column(table: pd.DataFrame, name: str) -> Floats:
-        by_file = table.set_index("file")[name]
-        return by_file.loc[[str(path) for path in frames.path]].to_numpy(dtype=float)
+    def row(name: str, table: pd.DataFrame, column: str, threshold: float) -> Row:
+        by_file = table.set_index("file")[column]
+        return Row(name, by_file.loc[known["file"]].to_numpy(dtype=float), threshold)
 
-    features = measure_night([Path(file) for file in ours["file"]], store=cache_dir / MEASURED)
-    heuristics = RobustScore().judge(features).assign(file=features["file"])
-    rows = [Row("heuristics score", column(heuristics, "candidate_score"), FLAG_SCORE)]
+    heuristics = judge_features(feature_table(nights))
+    rows = [row("heuristics score", heuristics, "candidate_score", FLAG_SCORE)]
     if published is not None:
-        other = judged(folder, published, cache_dir)[""]
-        rows.append(
-            Row("published network, fused", column(other, "prob_bad"), published.card.threshold)
-        )
-    rows += [
-        Row("features alone", column(tables["all but features"], "prob_frame"), threshold),
-        Row("frame head", column(ours, "prob_frame"), threshold),
-        Row("sequence head", column(ours, "prob_seq"), threshold),
-        Row("**fused**", column(ours, "prob_bad"), threshold),
-    ]
-    rows += [
-        Row(f"fused without {name}", column(tables[name], "prob_bad"), threshold)
-        for name in BRANCHES
-    ]
+        table = score_nights(published, read(folder, published.card, cache_dir))
+        rows.append(row("published network, fused", table, "prob_bad", published.card.threshold))
+    threshold = loaded.card.threshold
+    parts = without_parts(loaded, nights)
+    if "features alone" in parts:
+        rows.append(row("features alone", parts.pop("features alone"), "prob_frame", threshold))
+    rows.append(row("frame head", ours, "prob_frame", threshold))
+    rows.append(row("sequence head", ours, "prob_seq", threshold))
+    rows.append(row(FUSED, ours, "prob_bad", threshold))
+    rows += [row(name, table, "prob_bad", threshold) for name, table in parts.items()]
     return frames, rows, ours
 
 
@@ -138,7 +137,7 @@ def scores(row: Row, frames: Frames, prior: float | None) -> dict[str, tuple[flo
 
     def measure(weight: npt.NDArray[np.float64]) -> dict[str, Floats]:
         found = binary_scores(row.prob, frames.label, row.threshold, weights=weight)
-        rejected = row.prob >= row.threshold
+        rejected = is_bad(row.prob, row.threshold)
         good = weight @ (frames.label == 0)
         with np.errstate(invalid="ignore", divide="ignore"):
             false = weight @ ((frames.label == 0) & rejected) / good
@@ -178,29 +177,13 @@ def recall_at(prob: Floats, label: Floats, weights: Floats, false: float) -> Flo
     return np.where(allowed, share, 0.0).max(axis=1)
 
 
-def level(kind: str, strength: float) -> float:
-    """0 where a defect is just bad, 1 where it is grossest."""
-    defect = DEFECTS[kind]
-    return float(np.log(strength / defect.bad) / max(np.log(defect.gross / defect.bad), 1e-9))
-
-
 def per_defect(frames: Frames, row: Row) -> pd.DataFrame:
-    """Recall at the threshold of frames with one defect that makes them bad."""
-    truth = []
-    for folder in dict.fromkeys(path.parent for path in frames.path):
-        if (folder / "truth.csv").is_file():
-            table = pd.read_csv(folder / "truth.csv")
-            single = table[~table["file"].duplicated(keep=False) & (table["label"] == "bad")]
-            truth += [
-                (folder / str(r.file), r.kind, float(r.strength)) for r in single.itertuples()
-            ]
-    caught = dict(zip(frames.path, row.prob >= row.threshold, strict=True))
-    known = [
-        (kind, "gross" if level(kind, strength) >= _GROSS_FROM else "faint", caught[path])
-        for path, kind, strength in truth
-        if path in caught
-    ]
-    return pd.DataFrame(known, columns=["defect", "strength", "caught"])
+    """`kind`, `part` and `caught` of frames with one defect that makes them bad."""
+    truth = single_truths(path.parent for path in frames.path)
+    truth = truth[truth["label"] == "bad"].set_index("path")
+    caught = pd.Series(is_bad(row.prob, row.threshold), index=[str(path) for path in frames.path])
+    table = truth[["kind", "part"]].assign(caught=caught.reindex(truth.index))
+    return table.dropna(subset="caught")
 
 
 def entry(value: tuple[float, float, float]) -> str:
@@ -243,41 +226,69 @@ def defects_section(found: list[pd.DataFrame]) -> str:
         return ""
     lines = []
     for kind in [*DEFECTS, "all"]:
-        own = table if kind == "all" else table[table["defect"] == kind]
+        own = table if kind == "all" else table[table["kind"] == kind]
         if len(own):
             cells = [
                 f"{part['caught'].mean():.3f} of {len(part)}" if len(part) else "-"
-                for part in (own[own["strength"] == strength] for strength in ("faint", "gross"))
+                for part in (own[own["part"] == part] for part in ("faint", "gross"))
             ]
             lines.append([kind, *cells])
     return "## Recall per defect\n\n" + markdown(["defect", "faint", "gross"], lines)
 
 
-def main(track: Callable[[str], None] = print) -> None:
+def write(
+    out: Path,
+    sets: dict[str, Path],
+    loaded: LoadedModel,
+    published: LoadedModel | None,
+    cache_dir: Path,
+) -> None:
+    """Measure all sets, print and write the page, the numbers and a table per set."""
+    texts, numbers, found = [], {}, []
+    for name, folder in sets.items():
+        frames, rows, table = rows_of(folder, loaded, published, cache_dir)
+        text, numbers[name] = section(name, frames, rows, loaded.card.prior)
+        found.append(per_defect(frames, next(row for row in rows if row.name == FUSED)))
+        table.to_csv(out.with_suffix(f".{len(texts)}.csv"), index=False)
+        print(text)
+        texts.append(text)
+    texts.append(defects_section(found))
+    out.write_text("\n".join(texts), encoding="utf-8")
+    out.with_suffix(".json").write_text(json.dumps(numbers, indent=2) + "\n")
+    print(texts[-1])
+
+
+def quick() -> None:
+    """Two small simulated nights, shipped weights and a published network without training."""
+    with tempfile.TemporaryDirectory() as where:
+        folder = Path(where)
+        for seed in range(2):
+            quick_night(folder / "nights" / f"n{seed}", seed=seed)
+        card = ModelCard()
+        published = LoadedModel(build_model(card).eval(), card, foreign=True)
+        sets = {"simulated": folder / "nights"}
+        write(folder / "out.md", sets, load_weights("pretrained"), published, folder / "cache")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
     """The command line in the module's docstring."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("out", type=Path)
-    parser.add_argument("--set", action="append", required=True, metavar="NAME=DIR")
+    parser.add_argument("out", nargs="?", type=Path)
+    parser.add_argument("--set", action="append", default=[], metavar="NAME=DIR")
     parser.add_argument("--ckpt", default="pretrained")
     parser.add_argument("--published", default="")
     parser.add_argument("--cache", type=Path, default=Path("outputs/cache"))
-    options = parser.parse_args()
-    loaded = load_weights(options.ckpt)
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args(arguments)
+    if options.quick:
+        quick()
+        return
+    if not (options.out and options.set):
+        parser.error("OUT.md and at least one --set NAME=DIR are needed")
+    named = [item.partition("=") for item in options.set]
+    sets = {name: Path(folder) for name, _, folder in named}
     published = load_weights(options.published) if options.published else None
-    texts, numbers, found = [], {}, []
-    for item in options.set:
-        name, _, folder = item.partition("=")
-        frames, rows, table = rows_of(Path(folder), loaded, published, options.cache)
-        text, numbers[name] = section(name, frames, rows, loaded.card.prior)
-        fused = next(row for row in rows if row.name == "**fused**")
-        found.append(per_defect(frames, fused))
-        table.to_csv(options.out.with_suffix(f".{len(texts)}.csv"), index=False)
-        track(text)
-        texts.append(text)
-    texts.append(defects_section(found))
-    options.out.write_text("\n".join(texts), encoding="utf-8")
-    options.out.with_suffix(".json").write_text(json.dumps(numbers, indent=2) + "\n")
-    track(texts[-1])
+    write(options.out, sets, load_weights(options.ckpt), published, options.cache)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from nightsift.heuristics.table import cache_or_nothing
 from nightsift.look.store import LookStore
 from nightsift.models.locate import Source, read_card
+from nightsift.report.pictures import PICTURE_PX
 from nightsift.sorting.cards import Verdict, is_record_of_cards, undo_cards, write_cards
 from nightsift.sorting.moving import Move, move_files, plan_moves, undo_moves
 from nightsift.sorting.night import Verdicts, judge_folders
@@ -112,7 +113,7 @@ def judge(
             `.safetensors`; several are used as one that averages their probabilities.
         threshold: fused probability from which a frame is bad, 0-1; None for the weights' own.
         cache_dir: where to keep what was read, so that the next call is quick; None keeps
-            nothing, and then the report has no pictures of frames.
+            nothing.
         max_gap_h: a longer pause begins another night, hours.
         workers: frames read at the same time, in threads; 0 means one per core.
 
@@ -141,6 +142,7 @@ def judge(
             LookStore(cache),
             max_gap_h=max_gap_h,
             workers=workers,
+            picture_px=0 if cache_dir is None else PICTURE_PX,
         )
     return Judged(found.table, found.features, found.nights, found.card)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+from pathlib import Path
 
 TASKS = {
     "train": "train the joint model and measure it",
@@ -17,6 +18,8 @@ TASKS = {
 
 def main() -> None:
     """Start the task named by the first argument; the rest is the task's own."""
+    # As `python -m` does, but last: plugins=[mine] finds mine.py, and nothing is hidden by it.
+    sys.path.append(str(Path.cwd()))
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     sys.argv = [f"nightsift {name}", *sys.argv[2:]]
     start(name)

@@ -19,7 +19,7 @@ from nightsift.data.batches import (
 from nightsift.data.samplers import RunSampler
 from nightsift.look.look import Wanted
 from nightsift.look.store import read_tensors
-from nightsift.look.transforms import Robust
+from nightsift.look.transforms.robust import Robust
 from values import read
 
 N = 14

@@ -12,7 +12,7 @@ import torch
 
 from nightsift import NightsDataModule, NightsiftError, SplitSpec
 from nightsift.data.inputs import InputSpec
-from nightsift.look.transforms import Robust
+from nightsift.look.transforms.robust import Robust
 from nightsift.models.card import ModelCard
 from nightsift.training.card import input_spec, wanted_by
 

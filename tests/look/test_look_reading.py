@@ -23,8 +23,9 @@ from nightsift.look.look import Look, Wanted
 from nightsift.look.measure import AllFeatures, Decoded, Measurements
 from nightsift.look.reading import look_at
 from nightsift.look.store import LookStore, read_tensors
-from nightsift.look.transforms import Published, Robust
-from nightsift.look.two_scale import TwoScale
+from nightsift.look.transforms.published import Published
+from nightsift.look.transforms.robust import Robust
+from nightsift.look.transforms.two_scale import TwoScale
 from scenes import Scene, write_night
 
 # For other processes: the package that is tested here, wherever another one is installed.
@@ -237,7 +238,7 @@ from nightsift.look import reading
 from nightsift.look.look import Wanted
 from nightsift.look.measure import AllFeatures
 from nightsift.look.store import LookStore
-from nightsift.look.transforms import Robust
+from nightsift.look.transforms.robust import Robust
 
 folder, cache, stop_after = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 reading._BATCH = 5

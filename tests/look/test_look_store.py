@@ -20,8 +20,9 @@ from nightsift.look.features import FEATURES, Feature
 from nightsift.look.look import Wanted, take_look
 from nightsift.look.measure import AllFeatures
 from nightsift.look.store import LookStore, read_tensors
-from nightsift.look.transforms import Published, Robust
-from nightsift.look.two_scale import TwoScale
+from nightsift.look.transforms.published import Published
+from nightsift.look.transforms.robust import Robust
+from nightsift.look.transforms.two_scale import TwoScale
 
 # Bytes of a page of the databases.
 PAGE = 32768

@@ -5,7 +5,7 @@ import pytest
 
 from nightsift.errors import NightsiftError
 from nightsift.look.transforms import build_transform
-from nightsift.look.two_scale import CUTOUTS, TwoScale
+from nightsift.look.transforms.two_scale import CUTOUTS, TwoScale
 
 PLACES = [(90 + 150 * row, 100 + 150 * col) for row in range(3) for col in range(3)]
 

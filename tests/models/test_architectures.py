@@ -19,7 +19,6 @@ from nightsift.models.card import ModelCard
 from nightsift.models.contract import JointModel
 from nightsift.models.sequences import SEQUENCES, SequenceEncoder
 from nightsift.models.weights import (
-    architecture_uses_inputs,
     build_model,
     load_weights,
     save_weights,
@@ -245,10 +244,3 @@ def test_a_card_is_read_without_torch():
         "assert 'torch' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env={"PYTHONPATH": "src"})
-
-
-def test_whether_a_model_sees_measured_numbers_is_known_before_it_is_built():
-    assert architecture_uses_inputs(ModelCard(architecture="TwoScaleModel"))
-    assert not architecture_uses_inputs(ModelCard())
-    with pytest.raises(NightsiftError, match="unknown model 'Tiny'"):
-        architecture_uses_inputs(ModelCard(architecture="Tiny"))

@@ -14,7 +14,7 @@ from nightsift.errors import NightsiftError
 from nightsift.look.look import Look, Wanted
 from nightsift.look.measure import AllFeatures
 from nightsift.look.store import LookStore
-from nightsift.look.transforms import Robust
+from nightsift.look.transforms.robust import Robust
 from nightsift.night import reading
 from nightsift.night.night import Label, NightSet
 from nightsift.night.reading import read_nights

@@ -9,12 +9,14 @@ import pandas as pd
 import pytest
 from astropy.io import fits
 
-from nightsift.fits.header import FrameInfo
-from nightsift.look.look import Look, Taken, Wanted, stamp_of
+from nightsift.look.look import Wanted, take_look
+from nightsift.look.picture import block_means
 from nightsift.look.store import LookStore
-from nightsift.look.two_scale import TwoScale
+from nightsift.look.transforms.two_scale import TwoScale
+from nightsift.night.night import Label, Night, NightSet
 from nightsift.report import page
-from nightsift.report.page import cards_of, star_cutouts, write_page
+from nightsift.report.page import cards_of, write_page
+from nightsift.report.pictures import PICTURE_PX, FramePictures
 
 
 @pytest.fixture
@@ -49,14 +51,13 @@ def test_a_card_stands_beside_the_nearest_good_frame(table):
     assert {card.neighbour for card in cards_of(alone)} == {""}
 
 
-def test_the_page_needs_nothing_else_and_trusts_no_name(table, tmp_path):
+def test_the_page_needs_nothing_else_and_trusts_no_name(table, tmp_path, monkeypatch):
     out = tmp_path / "out" / "report.html"
-    stars = np.zeros((16, 16), np.uint8)
+    pictures = FramePictures()
+    monkeypatch.setattr(pictures, "stars", lambda path: np.zeros((16, 16), np.uint8))
     timeline = tmp_path / "t.png"
     timeline.write_bytes(b"png")
-    write_page(
-        out, "x<script>", table, [("n<1>", timeline)], facts=["a & b"], cutouts=lambda file: stars
-    )
+    write_page(out, "x<script>", table, [("n<1>", timeline)], facts=["a & b"], frames=pictures)
     text = out.read_text(encoding="utf-8")
     assert not re.search(r"(src|href)='?\"?(?!data:)[a-z]+:", text)
     assert "a<b>" not in text
@@ -70,7 +71,7 @@ def test_the_page_needs_nothing_else_and_trusts_no_name(table, tmp_path):
 
 def test_more_cards_than_anybody_looks_through_are_thinned(table, tmp_path, monkeypatch):
     monkeypatch.setattr(page, "MAX_CARDS", 2)
-    write_page(tmp_path / "p.html", "t", table, [], facts=[], cutouts=lambda file: None)
+    write_page(tmp_path / "p.html", "t", table, [], facts=[], frames=FramePictures())
     text = (tmp_path / "p.html").read_text(encoding="utf-8")
     assert "2 of 4 are shown" in text
     assert text.count("<tr class='bad'>") == 3
@@ -78,31 +79,51 @@ def test_more_cards_than_anybody_looks_through_are_thinned(table, tmp_path, monk
 
 def test_a_frame_that_has_vanished_leaves_its_card_without_a_picture(table, tmp_path):
     Path(table["file"][2]).unlink()
-    write_page(tmp_path / "p.html", "t", table, [], facts=[], cutouts=lambda file: None)
+    write_page(tmp_path / "p.html", "t", table, [], facts=[], frames=FramePictures())
     assert (tmp_path / "p.html").read_text(encoding="utf-8").count("class=frame") == 7
 
 
-def kept_look(path: Path, tensor: np.ndarray, cache: Path) -> Look:
-    """A look at a file whose tensor is this one."""
-    path.write_bytes(b"any content")
-    wanted = Wanted(TwoScale(), 128)
-    info = FrameInfo(height=300, width=400)
-    store = LookStore(cache / path.stem)
-    store.add([Taken(path, stamp_of(path), info, tensor=tensor)], wanted)
-    return store.read([path], wanted)[path]
+def look_with(tensor: np.ndarray, tmp_path: Path) -> NightSet:
+    """A night of one frame whose tensor is kept."""
+    path = tmp_path / "f.fits"
+    fits.PrimaryHDU(np.zeros((20, 20), np.int16)).writeto(path)
+    wanted, store = Wanted(transform=TwoScale(), img_size=128), LookStore(tmp_path / "cache")
+    taken = take_look(path, wanted)
+    store.add([taken._replace(tensor=tensor)], wanted)
+    look = store.read([path], wanted)[path]
+    table = pd.DataFrame({"file": [str(path)], "night": "n"})
+    return NightSet((Night("n", (look,), (Label(),), True, False, table),))
 
 
 def test_stars_are_cut_from_the_middle_of_a_two_scale_tensor(tmp_path):
     tensor = np.zeros((4, 128, 128), np.float32)
     tensor[3, 40, 50] = 5.5
-    look = kept_look(tmp_path / "a.fits", tensor, tmp_path / "cache")
-    grey = star_cutouts(look)
+    grey = FramePictures(look_with(tensor, tmp_path)).stars(tmp_path / "f.fits")
     assert grey is not None
     # 64 px drawn twice as large, the first row at the bottom.
     assert grey[127 - 2 * (40 - 32), 2 * (50 - 32)] == 255
     assert grey.shape == (128, 128)
-    single = kept_look(tmp_path / "b.fits", tensor[3], tmp_path / "cache")
-    assert star_cutouts(single) is None
-    assert star_cutouts(Look(look.path, look.info)) is None
+
+
+def test_other_tensors_and_unknown_files_have_no_stars(tmp_path):
+    pictures = FramePictures(look_with(np.zeros((1, 128, 128), np.float32), tmp_path))
+    assert pictures.stars(tmp_path / "f.fits") is None
+    assert pictures.stars(tmp_path / "other.fits") is None
+
+
+def test_pictures_come_from_the_cache_and_from_the_file_where_it_is_gone(tmp_path):
+    rng = np.random.default_rng(1)
+    path = tmp_path / "f.fits"
+    fits.PrimaryHDU(rng.normal(300, 9, (400, 600)).astype(np.float32)).writeto(path)
+    wanted, store = Wanted(picture_px=PICTURE_PX), LookStore(tmp_path / "cache")
+    store.add([take_look(path, wanted)], wanted)
+    look = store.read([path], wanted)[path]
+    table = pd.DataFrame({"file": [str(path)], "night": "n"})
+    pictures = FramePictures(NightSet((Night("n", (look,), (Label(),), True, False, table),)))
+    read = block_means(fits.getdata(path), PICTURE_PX)
+    content = path.read_bytes()
+    path.unlink()
+    np.testing.assert_array_equal(pictures.small(path).values, read.values)
+    path.write_bytes(content)
     shutil.rmtree(tmp_path / "cache")
-    assert star_cutouts(look) is None
+    np.testing.assert_array_equal(pictures.small(path).values, read.values)

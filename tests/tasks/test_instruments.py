@@ -6,8 +6,8 @@ import pytest
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from nightsift.config import conf_dir
 from nightsift.errors import NightsiftError
+from nightsift.shipped import conf_dir
 from nightsift.simulate.instrument_files import shipped_instruments
 from nightsift.tasks.instruments import load_instruments
 

@@ -14,7 +14,7 @@ import pytorch_lightning as pl
 import torch
 
 from nightsift import JointModule, NightsDataModule, SplitSpec
-from nightsift.look.two_scale import TwoScale
+from nightsift.look.transforms.two_scale import TwoScale
 from nightsift.training.callbacks import ThresholdCalibration, WeightsExport
 
 

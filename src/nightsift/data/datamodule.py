@@ -37,7 +37,8 @@ from nightsift.errors import NightsiftError
 from nightsift.look.look import Wanted
 from nightsift.look.measure import AllFeatures
 from nightsift.look.store import LookStore
-from nightsift.look.transforms import Robust, Transform
+from nightsift.look.transforms import Transform
+from nightsift.look.transforms.robust import Robust
 from nightsift.night.night import NightSet
 from nightsift.night.reading import Bar, no_bar, read_nights
 from nightsift.night.sources import Sources
@@ -69,7 +70,7 @@ class NightsDataModule(pl.LightningDataModule):
         label_dirs: more folders that hold `*labels*.csv`.
         labels_from_names: "bad" in the file name of an unlisted frame means bad.
         max_gap_h: a longer pause starts a new night, hours.
-        transform: pixels to network input; None for `nightsift.look.transforms.Robust`.
+        transform: pixels to network input; None for `nightsift.look.transforms.robust.Robust`.
         img_size: side of the network input, px, at least 16.
         window: frames per window, odd.
         frame_batch: frames per training batch.

@@ -52,7 +52,7 @@ class BatchSampler(DistributedSampler[Any], Generic[Item]):
         return -(-self.length // self.num_replicas)
 
     def __iter__(self) -> Iterator[list[Item]]:
-        # Drawn with the first batch: a resumed Trainer sets the epoch after it asks for an iterator.
+        # Drawn with the first batch: a resumed Trainer makes the iterator, then sets the epoch.
         generator = torch.Generator().manual_seed(derived_seed(self.seed, self.epoch))
         batches = self.draw(generator)
         batches += [[] for _ in range(len(self) * self.num_replicas - len(batches))]

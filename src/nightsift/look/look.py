@@ -15,6 +15,8 @@ import numpy.typing as npt
 from nightsift.fits.header import FrameInfo
 from nightsift.fits.reader import UnreadableFrame, read_frame
 from nightsift.look.measure import Decoded, Measure, Measurements
+from nightsift.look.picture import VERSION as PICTURE_VERSION
+from nightsift.look.picture import BlockMeans, block_means
 from nightsift.look.scene import NO_STARS, StarList
 from nightsift.look.transforms import Transform
 
@@ -37,11 +39,13 @@ class Wanted:
         transform: makes the network input of the pixels; None for none.
         img_size: side of that input, px.
         measure: measures features and stars; None for none.
+        picture_px: longer side of a small picture; 0 for none.
     """
 
     transform: Transform | None = None
     img_size: int = 128
     measure: Measure | None = None
+    picture_px: int = 0
 
     @property
     def tensor_key(self) -> str:
@@ -56,21 +60,34 @@ class Wanted:
         """What the features are made by; "" where none are wanted."""
         return self.measure.key if self.measure else ""
 
-    def without(self, *, tensor: bool, features: bool) -> Wanted:
-        """The same but for what is there already."""
-        return replace(
+    @property
+    def picture_key(self) -> str:
+        """What the small pictures are made by; "" where none are wanted."""
+        return f"picture-{PICTURE_VERSION}-{self.picture_px}" if self.picture_px else ""
+
+    def lacking(self, look: Look) -> Wanted | None:
+        """What a look does not bring back yet; None where nothing is lacking."""
+        rest = replace(
             self,
-            transform=None if tensor else self.transform,
-            measure=None if features else self.measure,
+            transform=None if look.tensor else self.transform,
+            measure=None if look.features else self.measure,
+            picture_px=0 if look.picture else self.picture_px,
         )
+        return rest if rest.transform or rest.measure or rest.picture_px else None
 
 
-class TensorRef(NamedTuple):
-    """Where the tensor of one frame is kept: a database, a file name and a key in it."""
+class Ref(NamedTuple):
+    """Where something of one frame is kept: a database, a file name and a key in it."""
 
     database: Path
     name: str
     key: str
+
+
+class TensorRef(NamedTuple):
+    """Where the tensor of one frame is kept, and its shape."""
+
+    place: Ref
     shape: tuple[int, ...]
 
 
@@ -86,6 +103,7 @@ class Look:
             asked for.
         stars: for matching with other frames.
         tensor: where the network input is kept; None where not asked for.
+        picture: where the small picture is kept; None where not asked for.
     """
 
     path: Path
@@ -94,10 +112,11 @@ class Look:
     features: Mapping[str, float] = field(default_factory=dict)
     stars: StarList = NO_STARS
     tensor: TensorRef | None = None
+    picture: Ref | None = None
 
 
 class Taken(NamedTuple):
-    """A look before it is kept: the tensor itself, and the stamp of the file before reading."""
+    """A look before it is kept: things themselves, and the stamp of the file before reading."""
 
     path: Path
     stamp: Stamp
@@ -105,6 +124,7 @@ class Taken(NamedTuple):
     error: str = ""
     measured: Measurements | None = None
     tensor: npt.NDArray[np.float32] | None = None
+    picture: BlockMeans | None = None
 
 
 def take_look(path: Path, wanted: Wanted) -> Taken:
@@ -118,7 +138,9 @@ def take_look(path: Path, wanted: Wanted) -> Taken:
     decoded = Decoded(frame.pixels)
     measured = None if wanted.measure is None else wanted.measure(decoded)
     tensor = None if wanted.transform is None else _render(decoded, wanted)
-    return Taken(path, stamp, frame.info, "", measured, tensor)
+    side = wanted.picture_px
+    picture = block_means(frame.pixels, side) if side else None
+    return Taken(path, stamp, frame.info, "", measured, tensor, picture)
 
 
 def stamp_of(path: Path) -> Stamp:

@@ -46,7 +46,12 @@ def look_at(
         NightsiftError: the cache cannot be written; what was complete stays usable.
     """
     kept = store.read(files, wanted)
-    jobs = [(path, rest) for path in dict.fromkeys(files) if (rest := _rest(kept, path, wanted))]
+    jobs: list[tuple[Path, Wanted]] = []
+    for path in dict.fromkeys(files):
+        look = kept.get(path)
+        rest = wanted if look is None else wanted.lacking(look)
+        if rest is not None:
+            jobs.append((path, rest))
     failed: dict[Path, Look] = {}
     batch: list[Taken] = []
     workers = worker_count(workers)
@@ -68,18 +73,6 @@ def look_at(
     changed = {path: Look(path, error="it changes while it is read") for path, _ in jobs}
     seen = changed | kept | failed
     return [seen[path] for path in files]
-
-
-def _rest(kept: dict[Path, Look], path: Path, wanted: Wanted) -> Wanted | None:
-    """What is still to be made of a file; None where nothing is."""
-    look = kept.get(path)
-    if look is None:
-        return wanted
-    has_tensor = wanted.transform is None or look.tensor is not None
-    has_features = wanted.measure is None or bool(look.features)
-    if has_tensor and has_features:
-        return None
-    return wanted.without(tensor=has_tensor, features=has_features)
 
 
 def _take(job: tuple[Path, Wanted]) -> Taken:

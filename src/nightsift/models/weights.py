@@ -15,7 +15,7 @@ from torch import Tensor
 from nightsift.errors import NightsiftError
 from nightsift.files import replacing
 from nightsift.models.agreement import joint_card
-from nightsift.models.architectures import ARCHITECTURES, build_architecture
+from nightsift.models.architectures import build_architecture
 from nightsift.models.card import ModelCard
 from nightsift.models.contract import JointModel
 from nightsift.models.locate import (

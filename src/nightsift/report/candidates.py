@@ -18,6 +18,7 @@ from nightsift.heuristics.score import FLAG_SCORE
 from nightsift.report.contact_sheet import Tile, draw_sheet
 from nightsift.report.features import features_figure
 from nightsift.report.figures import BAD, GOOD, save_figure
+from nightsift.report.pictures import FramePictures
 from nightsift.report.terminal import console, rows_by_night
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ def write_candidates(
     out_features: Path | None = None,
     out_candidates: Path | None = None,
     parquet: bool = False,
+    frames: FramePictures | None = None,
 ) -> list[Path]:
     """Write both tables, a figure of each night, and the contact sheet.
 
@@ -47,6 +49,7 @@ def write_candidates(
         out_features: where the features go instead of `run_dir`.
         out_candidates: where the candidates go instead of `run_dir`.
         parquet: write the features as Parquet too, beside the CSV.
+        frames: pictures of them; None to read the files again.
 
     Returns:
         What was written.
@@ -76,7 +79,9 @@ def write_candidates(
         title = f"{night}: {flagged.sum()} of {len(part)} frames flagged"
         figure = features_figure(title, part, np.where(flagged, "bad", "good"), lines=[FLAG_SCORE])
         save_figure(figure, figures / f"features_{name}.png")
-    draw_sheet(candidate_tiles(readable.head(top_n)), figures / "candidates.png", "worst first")
+    draw_sheet(
+        candidate_tiles(readable.head(top_n)), figures / "candidates.png", "worst first", frames
+    )
     return [*written, figures]
 
 

@@ -13,14 +13,14 @@ from astropy.visualization import AsinhStretch, ZScaleInterval
 
 from nightsift.fits.folders import find_files
 from nightsift.fits.labels import find_label_csvs, match_labels, read_label_csv
-from nightsift.fits.reader import UnreadableFrame, read_frame
-from nightsift.look.blocks import block_average
+from nightsift.fits.reader import UnreadableFrame
+from nightsift.look.picture import BlockMeans
 from nightsift.report.figures import BAD, GOOD, MARGINAL, STYLE, new_figure, save_figure
+from nightsift.report.pictures import FramePictures
 
 SHEET = "contact_sheet.png"
 _COLUMNS = 8
 _MOST_TILES = 48
-_SIDE_PX = 200
 
 
 class Tile(NamedTuple):
@@ -37,14 +37,9 @@ class Tile(NamedTuple):
     colour: str
 
 
-def thumbnail(pixels: npt.NDArray[np.generic], side_px: int) -> npt.NDArray[np.float64]:
-    """Grey values 0-1, at most `side_px` on a side: mean of blocks, zscale, asinh.
-
-    Args:
-        pixels: (H, W) of any real type.
-        side_px: largest side of the result.
-    """
-    small = block_average(pixels, side_px)
+def grey_values(picture: BlockMeans) -> npt.NDArray[np.float64]:
+    """Grey values 0-1 of a small picture: zscale, asinh."""
+    small = picture.values.astype(np.float64)
     low, high = ZScaleInterval().get_limits(small)
     # A wider range than zscale's: stars should not all be white discs.
     scaled = np.clip((small - low) / max(4 * (high - low), 1e-9), 0, 1)
@@ -52,8 +47,11 @@ def thumbnail(pixels: npt.NDArray[np.generic], side_px: int) -> npt.NDArray[np.f
     return stretched
 
 
-def draw_sheet(tiles: Sequence[Tile], out: Path, title: str) -> None:
+def draw_sheet(
+    tiles: Sequence[Tile], out: Path, title: str, frames: FramePictures | None = None
+) -> None:
     """Write a PNG of `tiles` in rows of eight; a frame that cannot be read stays empty."""
+    frames = frames or FramePictures()
     rows = -(-len(tiles) // _COLUMNS)
     with mpl.rc_context({**STYLE, "axes.grid": False}):
         figure = new_figure(1.6 * _COLUMNS, 1.85 * rows + 0.4)
@@ -67,7 +65,7 @@ def draw_sheet(tiles: Sequence[Tile], out: Path, title: str) -> None:
             for spine in axis.spines.values():
                 spine.set(visible=True, color=tile.colour, linewidth=2)
             try:
-                image = thumbnail(read_frame(tile.path).pixels, _SIDE_PX)
+                image = grey_values(frames.small(tile.path))
             except UnreadableFrame as error:
                 axis.set_title(str(error), fontsize=6)
                 continue

@@ -16,7 +16,8 @@ from nightsift.report.features import features_figure
 from nightsift.report.figures import save_figure
 from nightsift.report.handoff import write_lists
 from nightsift.report.lightcurves import lightcurve_figure, lightcurve_table
-from nightsift.report.page import Grey, star_cutouts, write_page
+from nightsift.report.page import write_page
+from nightsift.report.pictures import FramePictures
 from nightsift.report.run import MAX_NIGHT_FIGURES, write_predictions
 from nightsift.report.terminal import console, rows_by_night
 from nightsift.sorting.night import Verdicts
@@ -64,17 +65,19 @@ def write_night(
         with replacing(run_dir / f"lightcurve_{file_name(name)}.csv") as temporary:
             lightcurve_table(curve).to_csv(temporary, index=False, float_format="%.6f")
         facts.append(f"{name}: {curve.summary()}")
-    looks = {str(look.path): look for own in night.nights.nights for look in own.looks}
-
-    def cutouts(file: str) -> Grey | None:
-        return star_cutouts(looks[file]) if file in looks else None
-
     counts = {verdict: int((table["verdict"] == verdict).sum()) for verdict in ("bad", "review")}
     about = (
         f"{len(table)} files: {counts['bad']} bad, {counts['review']} to be looked at; "
         f"bad from a probability of {night.card.threshold:.3f}"
     )
-    write_page(run_dir / PAGE, title, table, pictures, facts=[about, *facts], cutouts=cutouts)
+    write_page(
+        run_dir / PAGE,
+        title,
+        table,
+        pictures,
+        facts=[about, *facts],
+        frames=FramePictures(night.nights),
+    )
     return [csv, run_dir / PAGE, lists, figures]
 
 

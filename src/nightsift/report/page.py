@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 from PIL import Image
 
 from nightsift.files import replacing
-from nightsift.fits.reader import UnreadableFrame, read_frame
-from nightsift.look.look import Look
-from nightsift.look.store import read_tensors
+from nightsift.fits.reader import UnreadableFrame
 from nightsift.report.page_style import SCRIPT, STYLE
+from nightsift.report.pictures import PICTURE_PX, FramePictures, Grey
 from nightsift.review.stretch import Limits, night_limits, thumbnail_grey
-from nightsift.review.thumbnails import Thumbnail, make_thumbnail
+from nightsift.review.thumbnails import Thumbnail, stretched
 from nightsift.sorting.verdicts import VERDICTS, spells
 
 # Pictures of one page: more would be megabytes that nobody looks through.
 MAX_CARDS = 160
-_SIDE_PX = 260
-_STARS_PX = 128
-
-Grey = npt.NDArray[np.uint8]
-Cutouts = Callable[[str], Grey | None]
 
 
 class Card(NamedTuple):
@@ -50,7 +42,7 @@ def write_page(
     timelines: Sequence[tuple[str, Path]],
     *,
     facts: Sequence[str],
-    cutouts: Cutouts,
+    frames: FramePictures,
 ) -> None:
     """Write the page, whole or not at all.
 
@@ -60,7 +52,7 @@ def write_page(
         table: predictions with verdicts.
         timelines: heading and PNG.
         facts: lines about the run: weights, threshold, figures of a light curve.
-        cutouts: file to stars of it at full resolution, grey; None where there are none.
+        frames: pictures of them.
     """
     body = [
         f"<h1>{escape(title)}</h1>",
@@ -71,7 +63,7 @@ def write_page(
     for night, png in timelines:
         picture = _image(("image/png", png.read_bytes()), "timeline", night)
         body.append(f"<h2>{escape(night)}</h2>{picture}")
-    body += [_cards(table, cutouts), _files(table)]
+    body += [_cards(table, frames), _files(table)]
     text = (
         "<!DOCTYPE html>\n<html lang=en><head><meta charset=utf-8>"
         f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n<body>\n"
@@ -125,22 +117,21 @@ def cards_of(table: pd.DataFrame) -> Iterator[Card]:
             )
 
 
-def _cards(table: pd.DataFrame, cutouts: Cutouts) -> str:
+def _cards(table: pd.DataFrame, frames: FramePictures) -> str:
     every = list(cards_of(table))
     if not every:
         return "<h2>Rejected and doubtful frames</h2><p>None.</p>"
     # Where there are too many the certain ones of a long spell are the least worth looking at.
     shown = every if len(every) <= MAX_CARDS else every[:: -(-len(every) // MAX_CARDS)]
     files = dict.fromkeys(file for card in shown for file in (card.file, card.neighbour) if file)
-    with ThreadPoolExecutor(2) as pool:
-        pictures = dict(zip(files, pool.map(_thumbnail, files), strict=True))
+    pictures = {file: _thumbnail(file, frames) for file in files}
     more = f"<p>{len(shown)} of {len(every)} are shown.</p>" if len(shown) < len(every) else ""
     nights = dict(zip(table["file"], table["night"], strict=True))
     limits = {
         night: night_limits([pictures[file] for file in files if nights[file] == night])
         for night in {nights[file] for file in files}
     }
-    cards = "".join(_card(card, pictures, limits[nights[card.file]], cutouts) for card in shown)
+    cards = "".join(_card(card, pictures, limits[nights[card.file]], frames) for card in shown)
     return (
         "<h2>Rejected and doubtful frames</h2><p class=note>Left: the frame and stars of it at "
         f"full resolution. Right: the nearest good frame, alike.</p>{more}"
@@ -148,23 +139,23 @@ def _cards(table: pd.DataFrame, cutouts: Cutouts) -> str:
     )
 
 
-def _thumbnail(file: str) -> Thumbnail:
+def _thumbnail(file: str, frames: FramePictures) -> Thumbnail:
     try:
-        return make_thumbnail(read_frame(Path(file)).pixels, _SIDE_PX)
-    except (UnreadableFrame, OSError) as error:
+        return stretched(frames.small(Path(file)))
+    except UnreadableFrame as error:
         return Thumbnail(np.empty((0, 0), np.float16), error=str(error))
 
 
 def _card(
-    card: Card, pictures: dict[str, Thumbnail], limits: Limits | None, cutouts: Cutouts
+    card: Card, pictures: dict[str, Thumbnail], limits: Limits | None, frames: FramePictures
 ) -> str:
     halves = []
     for file in (card.file, card.neighbour):
         picture = pictures.get(file)
         if picture is None or picture.error or limits is None:
             continue
-        grey = thumbnail_grey(picture, limits, _SIDE_PX, _SIDE_PX)
-        stars = cutouts(file)
+        grey = thumbnail_grey(picture, limits, PICTURE_PX, PICTURE_PX)
+        stars = frames.stars(Path(file))
         images = _image(_jpeg(grey), "frame", Path(file).name)
         if stars is not None:
             images += _image(_jpeg(stars), "stars", f"stars of {Path(file).name}")
@@ -208,21 +199,3 @@ def _jpeg(grey: Grey) -> tuple[str, bytes]:
     buffer = io.BytesIO()
     Image.fromarray(grey).save(buffer, format="JPEG", quality=82)
     return "image/jpeg", buffer.getvalue()
-
-
-def star_cutouts(look: Look) -> Grey | None:
-    """Four cut-outs from the middle of the mosaic of a two-scale tensor, (128, 128) grey.
-
-    None where the tensor is another one, which has no mosaic, or is not kept any more.
-    """
-    if look.tensor is None or len(look.tensor.shape) != 3 or look.tensor.shape[0] != 4:
-        return None
-    if not look.tensor.database.exists():
-        return None
-    tensor = read_tensors([look.tensor])[0]
-    side = tensor.shape[-1]
-    middle = tensor[3, side // 4 : side - side // 4, side // 4 : side - side // 4]
-    # Already asinh of a signal-to-noise ratio: 0 is the sky.
-    grey = (np.clip((middle + 0.5) / 6.0, 0, 1) * 255).astype(np.uint8)[::-1]
-    image = Image.fromarray(grey).resize((_STARS_PX, _STARS_PX), Image.Resampling.NEAREST)
-    return np.asarray(image)

@@ -18,8 +18,7 @@ import numpy.typing as npt
 
 from nightsift.files import replacing
 from nightsift.fits.reader import UnreadableFrame, read_frame
-from nightsift.look.blocks import block_average
-from nightsift.look.statistics import robust_sigma
+from nightsift.look.picture import BlockMeans, block_means
 
 log = logging.getLogger(__name__)
 
@@ -54,14 +53,16 @@ def make_thumbnail(pixels: npt.NDArray[Any], side: int) -> Thumbnail:
     The stretch begins at the lower limit of zscale (IRAF's algorithm, astropy's
     `ZScaleInterval`) and ends well above the upper one, for the stars.
     """
+    return stretched(block_means(pixels, side))
+
+
+def stretched(picture: BlockMeans) -> Thumbnail:
+    """A small picture with the limits between which it is shown by itself."""
     from astropy.visualization import ZScaleInterval  # it imports matplotlib: not before the window
 
-    blocks = block_average(pixels, side)
-    background = float(np.median(blocks))
-    noise = robust_sigma(blocks, background) or 1.0
-    values = np.clip((blocks - background) / noise, -65504, 65504)
+    values = picture.values.astype(np.float64)
     low, high = (float(limit) for limit in ZScaleInterval().get_limits(values))
-    return Thumbnail(values.astype(np.float16), background, noise, low, max(high, low + 1e-3))
+    return Thumbnail(*picture, low, max(high, low + 1e-3))
 
 
 class ThumbnailCache:

@@ -61,6 +61,7 @@ def judge_folders(
     workers: int = 0,
     processes: bool = False,
     batch: int = 32,
+    picture_px: int = 0,
     bar: Bar = no_bar,
 ) -> Verdicts:
     """Judge every frame of some folders.
@@ -79,6 +80,7 @@ def judge_folders(
         processes: read in processes instead of threads, as for
             `nightsift.look.reading.look_at`.
         batch: frames encoded at once.
+        picture_px: longer side of small pictures to keep for a report; 0 for none.
         bar: makes a progress bar.
 
     Raises:
@@ -92,7 +94,7 @@ def judge_folders(
     )
     nights = read_nights(
         sources,
-        wanted_by(card, measured=True),
+        wanted_by(card, measured=True, picture_px=picture_px),
         store,
         leave_out=_calibration_frame,
         workers=workers,

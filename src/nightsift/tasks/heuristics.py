@@ -28,6 +28,7 @@ def run(cfg: DictConfig) -> pd.DataFrame:
     from nightsift.night.reading import read_nights
     from nightsift.night.sources import Sources
     from nightsift.report.candidates import print_candidates, write_candidates
+    from nightsift.report.pictures import PICTURE_PX, FramePictures
     from nightsift.report.prior import make_prior_folder
 
     if cfg.top_n < 1:
@@ -35,7 +36,7 @@ def run(cfg: DictConfig) -> pd.DataFrame:
     method = instantiate(cfg.heuristics, _convert_="all")
     nights = read_nights(
         Sources(seq_dirs=[Path(cfg.folder)], max_gap_h=cfg.max_gap_h),
-        Wanted(measure=method.measure),
+        Wanted(measure=method.measure, picture_px=PICTURE_PX),
         LookStore(Path(cfg.cache_dir)),
         workers=cfg.workers,
         processes=True,
@@ -51,6 +52,7 @@ def run(cfg: DictConfig) -> pd.DataFrame:
         out_features=Path(cfg.out_features) if cfg.out_features else None,
         out_candidates=Path(cfg.out_candidates) if cfg.out_candidates else None,
         parquet=cfg.parquet,
+        frames=FramePictures(nights),
     )
     print_candidates(candidates)
     if cfg.prior_folder:

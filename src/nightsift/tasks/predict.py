@@ -86,6 +86,7 @@ def judge(
 ) -> Verdicts:
     """Verdicts of everything in `folder`, under progress bars."""
     from nightsift.look.store import LookStore
+    from nightsift.report.pictures import PICTURE_PX
     from nightsift.sorting.night import judge_folders
 
     return judge_folders(
@@ -98,6 +99,7 @@ def judge(
         workers=cfg.data.workers,
         processes=True,
         batch=cfg.data.frame_batch,
+        picture_px=PICTURE_PX,
         bar=progress_bar,
     )
 

@@ -51,10 +51,11 @@ def open_review(folder: str, **keys: Any) -> Any:
     """
     from hydra import compose, initialize_config_dir
 
-    from nightsift.config import conf_dir, register_schemas
+    from nightsift.config import register_schemas
     from nightsift.review.backend import open_figure, use_backend
     from nightsift.review.session import start_thumbnails
     from nightsift.review.view import ReviewWindow
+    from nightsift.shipped import conf_dir
 
     register_schemas()
     with initialize_config_dir(str(conf_dir()), version_base="1.3"):

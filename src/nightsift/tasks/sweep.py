@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from pathlib import Path
 from typing import Any
 
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-log = logging.getLogger(__name__)
+from nightsift.tasks.launch import ending_on_user_errors
+from nightsift.tasks.optimize import check_optimize
 
 
 class SweepSummary(Callback):
@@ -20,6 +20,11 @@ class SweepSummary(Callback):
     It reads what the jobs left in their folders, so that it does not matter whether they ran
     here, side by side or on a cluster.
     """
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Refuse, before any job, what no job could tell a sweeper."""
+        with ending_on_user_errors(config.hydra.job.name):
+            check_optimize(config.optimize)
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Summarise the folder of the sweep."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import sys
 import warnings
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from nightsift.errors import NightsiftError
 from nightsift.tasks.launch import launch
+from nightsift.tasks.optimize import check_optimize, score_to_optimize
 from nightsift.tasks.progress import progress_bar
 from nightsift.tasks.sources import ensure_data
 
@@ -61,6 +63,8 @@ def run(cfg: DictConfig) -> dict[str, Any]:
     callbacks += [WeightsExport(cfg.export.path, onnx=cfg.export.onnx)]
     loggers = [instantiate(logger) for logger in cfg.logger.values() if logger]
     trainer: pl.Trainer = instantiate(cfg.trainer, callbacks=callbacks, logger=loggers)
+    for logger in trainer.loggers:
+        logger.log_hyperparams(OmegaConf.to_container(cfg, resolve=True))  # type: ignore[arg-type]
     with telling_how_to_resume(Path(cfg.run_dir)):
         trainer.fit(module, datamodule, ckpt_path=checkpoint, weights_only=True)
     return report(cfg, datamodule) if trainer.is_global_zero else {}
@@ -73,10 +77,9 @@ def make_module(cfg: DictConfig) -> JointModule:
     from nightsift.training.module import JointModule
 
     arguments: dict[str, Any] = OmegaConf.to_container(cfg.model, resolve=True)  # type: ignore[assignment]
-    architecture = arguments.pop("architecture")
     return JointModule(
-        architecture,
-        arguments,
+        architecture_name(arguments["_target_"]),
+        {key: value for key, value in arguments.items() if not key.startswith("_")},
         loss=instantiate(cfg.loss, _convert_="all"),
         optimizer=instantiate(cfg.optim),
         scheduler=None if cfg.scheduler is None else instantiate(cfg.scheduler),
@@ -84,6 +87,23 @@ def make_module(cfg: DictConfig) -> JointModule:
         seed=cfg.seed,
         augmentation=cfg.augmentation,
     )
+
+
+def architecture_name(target: str) -> str:
+    """The name under which the class `target` stands in the table of models.
+
+    Raises:
+        NightsiftError: it does not.
+    """
+    from hydra.utils import get_class
+
+    from nightsift.models.architectures import ARCHITECTURES
+
+    kind = get_class(target)
+    names = [name for name, known in ARCHITECTURES.items() if known is kind]
+    if not names:
+        raise NightsiftError(f"model._target_={target}: add it, ARCHITECTURES.add(name, class)")
+    return names[0]
 
 
 def make_calibration(calibration: DictConfig) -> ThresholdCalibration:
@@ -151,10 +171,15 @@ def resumed_config(cfg: DictConfig) -> DictConfig:
     if not listed.is_file():
         raise NightsiftError(f"resume={cfg.resume}: {listed} is missing: is it a run of train?")
     before = [str(item) for item in OmegaConf.load(listed)]
-    now = [str(item) for item in HydraConfig.get().overrides.task]
-    again = compose("train", overrides=[*before, *now])
+    overrides = {_key(item): item for item in before}
     log.info("going on with %s: %s", cfg.resume, " ".join(before) or "no overrides")
-    return again
+    overrides |= {_key(item): item for item in HydraConfig.get().overrides.task}
+    return compose("train", overrides=list(overrides.values()))
+
+
+def _key(override: str) -> str:
+    """What an override is about, so that a later one takes its place."""
+    return override.partition("=")[0].lstrip("+~")
 
 
 @contextmanager
@@ -175,9 +200,17 @@ def _hush_lightning() -> None:
         warnings.filterwarnings("ignore", message=remark)
 
 
+def job(cfg: DictConfig) -> float:
+    """One job of Hydra: trains, and tells a sweeper the number that `optimize` names."""
+    check_optimize(cfg.optimize)
+    metrics = run(cfg)
+    # Of several processes, one measures.
+    return score_to_optimize(metrics, cfg.optimize) if metrics else math.nan
+
+
 def main() -> None:
     """The Hydra application."""
-    launch("train", run, path_override="data.seq_dirs=[{}]")
+    launch("train", job, path_override="data.seq_dirs=[{}]")
 
 
 if __name__ == "__main__":

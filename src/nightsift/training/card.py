@@ -30,15 +30,17 @@ def input_spec(card: ModelCard) -> InputSpec | None:
     return spec
 
 
-def wanted_by(card: ModelCard, *, measured: bool = False) -> Wanted:
+def wanted_by(card: ModelCard, *, measured: bool = False, picture_px: int = 0) -> Wanted:
     """What a look at a file must bring back for the weights.
 
     Args:
         card: of the weights.
         measured: measure features also where the weights do not see them.
+        picture_px: longer side of a small picture; 0 for none.
     """
     return Wanted(
         transform=build_transform(card.transform),
         img_size=card.img_size,
         measure=AllFeatures() if measured or card.inputs else None,
+        picture_px=picture_px,
     )

@@ -9,7 +9,7 @@ from nightsift.models.architectures import ARCHITECTURES
 from nightsift.models.contract import JointModel
 from nightsift.models.sequences import build_sequence
 
-# Planes of the whole field before the mosaic of cut-outs (`nightsift.look.two_scale`).
+# Planes of the whole field before the mosaic of cut-outs (`nightsift.look.transforms.two_scale`).
 FIELD_PLANES = 3
 CUTOUTS = 4
 # The last inputs are gaps in time: of the place in the night, for the sequence head alone.
@@ -186,7 +186,7 @@ class TwoScaleModel(JointModel):
         """Embed frames.
 
         Args:
-            frames: (B, 4, S, S) of `nightsift.look.two_scale.TwoScale`.
+            frames: (B, 4, S, S) of `nightsift.look.transforms.two_scale.TwoScale`.
             inputs: (B, features + 2), NaN where missing; the last two are gaps in time.
 
         Returns:

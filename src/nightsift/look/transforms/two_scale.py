@@ -12,8 +12,8 @@ from nightsift.look.blocks import pool_cells
 from nightsift.look.prepare import Prepared, prepare
 from nightsift.look.reduction import Reduced
 from nightsift.look.statistics import quick_median
+from nightsift.look.transforms import TRANSFORMS, Pixels
 
-Pixels = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 
 # Cut-outs per side of the mosaic.
@@ -122,3 +122,6 @@ def _cut(pixels: Pixels, centre: tuple[int, int], side: int) -> Floats:
         first = max(0, min(middle - side // 2, length - side))
         slices.append(slice(first, first + side))
     return np.asarray(pixels[tuple(slices)], dtype=np.float32)
+
+
+TRANSFORMS.add("two_scale", TwoScale)
