@@ -15,7 +15,7 @@ import pytest
 
 from nightsift.errors import NightsiftError
 from nightsift.fits.reader import read_frame
-from nightsift.look import store as module
+from nightsift.look import database as module
 from nightsift.look.features import FEATURES, Feature
 from nightsift.look.look import Wanted, take_look
 from nightsift.look.measure import AllFeatures
@@ -142,7 +142,7 @@ def test_a_transforms_arguments_are_part_of_the_key(store, night, other):
         ref = store.read(night, wanted)[night[0]].tensor
         expected = wanted.transform(read_frame(night[0]).pixels, wanted.img_size)
         np.testing.assert_array_equal(read_tensors([ref])[0, 0], expected)
-        sides.append(ref.key)
+        sides.append(ref.place.key)
     assert sides[0] != sides[1]
 
 
@@ -246,7 +246,7 @@ def test_a_tensor_that_was_replaced_meanwhile_is_not_given_out(store, night):
     fill(store, night)
     ref = store.read(night, BOTH)[night[0]].tensor
     with pytest.raises(NightsiftError, match="run again"):
-        read_tensors([ref._replace(key="tensor-of-another-transform")])
+        read_tensors([ref._replace(place=ref.place._replace(key="tensor-of-another-transform"))])
 
 
 def test_a_full_disk_is_one_line_and_leaves_what_was_complete(store, night, monkeypatch):
