@@ -246,7 +246,7 @@ def test_a_tensor_that_was_replaced_meanwhile_is_not_given_out(store, night):
     fill(store, night)
     ref = store.read(night, BOTH)[night[0]].tensor
     with pytest.raises(NightsiftError, match="run again"):
-        read_tensors([ref._replace(place=ref.place._replace(key="another transform"))])
+        read_tensors([ref._replace(place=ref.place._replace(key="tensor-of-another-transform"))])
 
 
 def test_a_full_disk_is_one_line_and_leaves_what_was_complete(store, night, monkeypatch):
