@@ -23,6 +23,7 @@ from nightsift.look.transforms import build_transform
 from nightsift.metrics.threshold import is_bad
 from nightsift.models.architectures import ARCHITECTURES, arguments_from_data
 from nightsift.models.card import ModelCard
+from nightsift.models.contract import check_planes
 from nightsift.models.fusion import fuse
 from nightsift.models.scoring import HeadLogits, head_logits, probabilities
 from nightsift.models.weights import CALIBRATION_KEY, build_model
@@ -264,6 +265,7 @@ class JointModule(pl.LightningModule):
         self.log(f"train/{name}", metric, prog_bar=True, on_step=False, on_epoch=True)
 
     def _embed(self, batch: FrameBatch, group: Tensor) -> Tensor:
+        check_planes(self.model, batch.frames)
         x = augment(batch.frames, group) if self.augmentation else batch.frames
         embedding: Tensor = self.model.encode(x, batch.inputs)
         return embedding
