@@ -69,7 +69,8 @@ class JointModule(pl.LightningModule):
         model: name of an architecture (`nightsift.models.architectures.ARCHITECTURES`), or a module
             that does what one does; the latter is not part of a checkpoint.
         model_args: arguments of the architecture; what the data decide is added.
-        loss: the joint loss; None for `JointLoss()`. A dictionary holds its arguments.
+        loss: the joint loss; None for `JointLoss()`. A dictionary holds its arguments. One of
+            another class is not part of a checkpoint.
         optimizer: called with the parameters, or the name and arguments of one of
             `torch.optim`; None for Adam with a learning rate of 1e-3.
         scheduler: called with the optimizer, or the name and arguments of one of
@@ -123,7 +124,7 @@ class JointModule(pl.LightningModule):
         self.save_hyperparameters(
             {
                 "card": card.to_json(),
-                "loss": getattr(self.loss, "arguments", None),
+                "loss": self.loss.arguments if type(self.loss) is JointLoss else None,
                 "optimizer": as_recipe(optimizer),
                 "scheduler": as_recipe(scheduler),
                 "seed": seed,
