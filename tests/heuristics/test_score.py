@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 from nightsift.errors import NightsiftError
-from nightsift.heuristics.rules import REASONS, RULES, Rule, add_rules, all_reasons
+from nightsift.heuristics.rules import (
+    REASONS,
+    RULES,
+    Rule,
+    add_rules,
+    all_reasons,
+    compared_by_rules,
+)
 from nightsift.heuristics.score import RobustScore, judge_features
 from nightsift.heuristics.table import measure_night
 from scenes import smooth_night, write_night
@@ -179,6 +186,16 @@ def test_a_new_rule_with_a_reason_of_its_own_needs_no_other_change(gross_night, 
     assert list(without["reason"]) == list(gross_night["reason"])
     with pytest.raises(NightsiftError, match=r"rule 'severity_crowd_n_stars_level' is there"):
         add_rules(replace(crowd, limit=3.0))
+
+
+def test_rules_on_one_deviation_agree_on_what_is_compared(monkeypatch):
+    monkeypatch.setattr(RULES, "_entries", dict(RULES))
+    haze = Rule(
+        reason="haze", feature="transparency", kind="slow", worse=-1, limit=0.2, text="{value:.2f}"
+    )
+    add_rules(haze)
+    with pytest.raises(NightsiftError, match=r"haze.*other rules on slow_transparency have log=Tr"):
+        compared_by_rules()
 
 
 def test_the_order_of_the_rules_changes_no_verdict(gross_night, monkeypatch):

@@ -17,6 +17,7 @@ from nightsift.models.architectures import (
 )
 from nightsift.models.card import ModelCard
 from nightsift.models.contract import JointModel
+from nightsift.models.scoring import head_logits
 from nightsift.models.sequences import SEQUENCES, SequenceEncoder
 from nightsift.models.weights import (
     build_model,
@@ -170,6 +171,13 @@ def test_what_a_model_lacks_is_named(entry, message):
     ARCHITECTURES.add("Wrong", entry)
     with pytest.raises(NightsiftError, match=f"model Wrong.*{message}"):
         build_model(ModelCard(architecture="Wrong"))
+
+
+def test_frames_of_another_transform_are_refused():
+    frames = torch.zeros(2, 4, 16, 16), torch.zeros(2, 0)
+    message = r"JointFrameSeqModel takes frames \(B, 1, S, S\), got \(B, 4, S, S\): choose"
+    with pytest.raises(NightsiftError, match=message):
+        head_logits(build_model(ModelCard()), [frames], torch.empty(0, 0))
 
 
 class NoEncoder(nn.Module):

@@ -5,6 +5,7 @@ import torch
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
 from nightsift.training.losses import JointLoss
+from nightsift.training.module import JointModule
 
 DEFAULTS = {
     "frame_weight": 0.8,
@@ -86,3 +87,13 @@ def test_class_weights_are_good_over_bad_per_head():
 def test_ranges_are_checked(changes, message):
     with pytest.raises(ValueError, match=message):
         make(**changes)
+
+
+def test_a_loss_of_another_class_is_not_written_into_checkpoints():
+    """Read back as `JointLoss`, its arguments would mean something else."""
+
+    class Own(JointLoss):
+        pass
+
+    assert JointModule(loss=Own(frame_weight=0.5)).hparams["loss"] is None
+    assert JointModule(loss=JointLoss(frame_weight=0.5)).hparams["loss"]["frame_weight"] == 0.5

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple, Protocol
 
+from nightsift.errors import NightsiftError
 from nightsift.look.features import FEATURES, Feature
 from nightsift.look.prepare import Prepared, prepare
 from nightsift.look.reduction import Pixels
@@ -64,7 +65,8 @@ class Measure(Protocol):
 
 
 def _known_features() -> tuple[tuple[str, Feature], ...]:
-    return tuple(FEATURES.items())
+    # By name: what is kept of a frame must not depend on which package was imported first.
+    return tuple(sorted(FEATURES.items()))
 
 
 @dataclass(frozen=True)
@@ -77,13 +79,22 @@ class AllFeatures:
     @property
     def key(self) -> str:
         """Name and version of each feature, as a digest."""
-        names = sorted(f"{name} {feature.version}" for name, feature in self.features)
+        names = [f"{name} {feature.version}" for name, feature in self.features]
         return f"features-{hashlib.sha256(f'{VERSION} {names}'.encode()).hexdigest()[:12]}"
 
     def __call__(self, frame: Decoded) -> Measurements:
-        """Measure one frame."""
+        """Measure one frame.
+
+        Raises:
+            NightsiftError: two features give the same name.
+        """
         scene = frame.scene
         values: dict[str, float] = {}
-        for _, feature in self.features:
-            values |= feature.measure(scene)
+        for kind, feature in self.features:
+            own = feature.measure(scene)
+            if taken := values.keys() & own.keys():
+                raise NightsiftError(
+                    f"feature {kind!r}: {min(taken)!r} is measured already: choose another name"
+                )
+            values |= own
         return Measurements(values, scene.star_list)

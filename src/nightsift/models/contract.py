@@ -144,5 +144,20 @@ def check_model(name: str, model: JointModel) -> None:
             )
 
 
+def check_planes(model: nn.Module, frames: Tensor) -> None:
+    """Refuse frames, (B, C, S, S), with other planes than a model takes.
+
+    Raises:
+        NightsiftError: says how many it takes and how many there are.
+    """
+    found = frames.shape[1]
+    planes = getattr(model, "planes", found)
+    if found != planes:
+        raise NightsiftError(
+            f"{type(model).__name__} takes frames (B, {planes}, S, S), got (B, {found}, S, S): "
+            "choose another data/transform"
+        )
+
+
 def _is_count(value: object, *, least: int) -> bool:
     return type(value) is int and value >= least

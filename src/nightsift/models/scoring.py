@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from nightsift.models.contract import JointModel
+from nightsift.models.contract import JointModel, check_planes
 
 # Windows go through the GRU in slices of this many, which bounds memory on long nights.
 _WINDOWS_PER_STEP = 64
@@ -64,6 +64,7 @@ def _encode_all(
     """
     out, filled = torch.empty(0), 0
     for frames, inputs in batches:
+        check_planes(model, frames)
         part = model.encode(frames.to(device), inputs.to(device))
         needed = filled + len(part)
         if needed > len(out):

@@ -23,6 +23,7 @@ from nightsift.look.transforms import build_transform
 from nightsift.metrics.threshold import is_bad
 from nightsift.models.architectures import ARCHITECTURES, arguments_from_data
 from nightsift.models.card import ModelCard
+from nightsift.models.contract import check_planes
 from nightsift.models.fusion import fuse
 from nightsift.models.scoring import HeadLogits, head_logits, probabilities
 from nightsift.models.weights import CALIBRATION_KEY, build_model
@@ -68,7 +69,8 @@ class JointModule(pl.LightningModule):
         model: name of an architecture (`nightsift.models.architectures.ARCHITECTURES`), or a module
             that does what one does; the latter is not part of a checkpoint.
         model_args: arguments of the architecture; what the data decide is added.
-        loss: the joint loss; None for `JointLoss()`. A dictionary holds its arguments.
+        loss: the joint loss; None for `JointLoss()`. A dictionary holds its arguments. One of
+            another class is not part of a checkpoint.
         optimizer: called with the parameters, or the name and arguments of one of
             `torch.optim`; None for Adam with a learning rate of 1e-3.
         scheduler: called with the optimizer, or the name and arguments of one of
@@ -122,7 +124,7 @@ class JointModule(pl.LightningModule):
         self.save_hyperparameters(
             {
                 "card": card.to_json(),
-                "loss": getattr(self.loss, "arguments", None),
+                "loss": self.loss.arguments if type(self.loss) is JointLoss else None,
                 "optimizer": as_recipe(optimizer),
                 "scheduler": as_recipe(scheduler),
                 "seed": seed,
@@ -264,6 +266,7 @@ class JointModule(pl.LightningModule):
         self.log(f"train/{name}", metric, prog_bar=True, on_step=False, on_epoch=True)
 
     def _embed(self, batch: FrameBatch, group: Tensor) -> Tensor:
+        check_planes(self.model, batch.frames)
         x = augment(batch.frames, group) if self.augmentation else batch.frames
         embedding: Tensor = self.model.encode(x, batch.inputs)
         return embedding

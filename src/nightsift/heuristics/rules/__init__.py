@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from nightsift.errors import NightsiftError
 from nightsift.night.comparison import Compared
 from nightsift.registry import Registry
 
@@ -90,13 +91,19 @@ def all_reasons() -> tuple[str, ...]:
 
 
 def compared_by_rules() -> tuple[Compared, ...]:
-    """Every comparison that a rule looks at, once; a direction only where all agree on it."""
+    """Every comparison that a rule looks at, once; a direction only where all agree on it.
+
+    Raises:
+        NightsiftError: a comparison is of logarithms for one rule, of the values for another.
+    """
     found: dict[tuple[str, str], Compared] = {}
     for rule in RULES.values():
         item = rule.compared
         if item is None:
             continue
         before = found.setdefault((item.feature, item.kind), item)
+        if before.log != item.log:
+            raise NightsiftError(f"{rule.name}: other rules on {item.column} have log={before.log}")
         if before.worse != item.worse:
             found[item.feature, item.kind] = before._replace(worse=0)
     return tuple(found.values())
