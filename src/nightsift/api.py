@@ -133,7 +133,7 @@ def judge(
 
     card = read_card(ckpt) or load().card
     if threshold is not None:
-        card = card.with_threshold(float(threshold))
+        card = card.with_threshold(threshold)
     with cache_or_nothing(cache_dir) as cache:
         found = judge_folders(
             [Path(folder)],

@@ -100,6 +100,13 @@ def test_options_and_their_values_pass_untouched():
     assert quoted(*arguments) == arguments
 
 
+def test_options_stand_behind_all_keys_wherever_they_were_typed():
+    """Where Hydra reads them, in the order in which they came."""
+    typed = ["threshold=0.5", "-cd", "x", "a b", "--cfg", "job", "device=cpu", "-m"]
+    behind = ["-cd", "x", "--cfg", "job", "-m"]
+    assert quoted(*typed) == ["threshold=0.5", "device=cpu", "folder='a b'", *behind]
+
+
 @pytest.mark.parametrize(
     "name", ["My=Night", "+profile=mine", "profile@home=1", "~data", "data/x=1"]
 )
@@ -131,7 +138,8 @@ def test_groups_of_other_folders_are_known(named, tmp_path, monkeypatch):
     (conf / "site").mkdir(parents=True)
     monkeypatch.syspath_prepend(tmp_path)
     options = [option.format(conf=conf) for option in named]
-    assert quoted(*options, "site=roof", "My Night") == [*options, "site=roof", "folder='My Night'"]
+    given = quoted(*options, "site=roof", "My Night")
+    assert sorted(given) == sorted([*options, "site=roof", "folder='My Night'"])
     assert quoted("site=roof") == ["folder='site=roof'"]
 
 

@@ -9,6 +9,7 @@ import pytest
 from astropy.io import fits
 
 from nightsift import judge
+from nightsift.report import pictures
 from nightsift.training.evaluation import COLUMNS
 from trees import tree
 
@@ -88,12 +89,18 @@ def test_python_gives_the_verdicts_of_the_command(run_task, nights, tmp_path):
     assert list(first["verdict"]) == ["bad"]
 
 
-def test_fault_12_each_file_is_looked_at_once_and_kept_for_the_next_run(
-    run_task, make_night, decoded
+def test_fault_12_each_file_is_decoded_once_and_kept_for_the_next_run(
+    run_task, make_night, decoded, monkeypatch
 ):
+    """Verdicts, figures and the pictures of the page; a light curve reads its kept frames again."""
+
+    def never(path: Path) -> None:
+        raise AssertionError(f"{path} is decoded for its picture")
+
+    monkeypatch.setattr(pictures, "read_frame", never)
     folder = make_night("n", n=12, bad={3})
     (folder / "broken.fits").write_bytes(b"no frame")
-    assert run_task("predict", str(folder), "lightcurve=true").status == 0
+    assert run_task("predict", str(folder), "threshold=0").status == 0
     assert sorted(decoded) == sorted(folder.glob("*.fits"))
     decoded.clear()
     assert run_task("predict", str(folder), "threshold=0.9").status == 0

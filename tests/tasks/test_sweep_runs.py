@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 
 def test_leaving_one_night_out_after_the_other_ends_in_one_table(run_task, quick):
@@ -28,3 +29,16 @@ def test_leaving_one_night_out_after_the_other_ends_in_one_table(run_task, quick
     assert scores["accuracy"]["value"] == right
     assert "pooled over data.split.leave_out: 3 jobs, 3 nights" in ended.out
     assert "pooled_metrics.json" in ended.out
+
+
+def test_jobs_side_by_side_read_frames_in_processes_of_their_own(run_task, make_night):
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="extra joblib")
+    # As when training: once torch is there, they are not forked.
+    night = make_night("night", n=20, side=32)
+    ended = run_task(
+        "heuristics", "-m", str(night), "heuristics.strictness=1,2", "hydra.sweep.dir=sweep",
+        "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "workers=2", "plugins=[torch]",
+    )  # fmt: skip
+    assert ended.status == 0, ended.err
+    assert not list(Path("sweep").glob("*/error.txt"))
+    assert len(list(Path("sweep").glob("*/candidates.csv"))) == 2

@@ -8,7 +8,7 @@ import pytest
 import torch
 from astropy.io import fits
 
-from nightsift.look import store
+from nightsift.look import database
 
 
 def relabel(nights: Path, label: str) -> None:
@@ -116,14 +116,14 @@ def test_a_cache_that_is_full_is_one_line_and_stays_usable(
     # A real full disk, as far as SQLite can tell.
     limit = "PRAGMA max_page_count = 4;"
     with monkeypatch.context() as patch:
-        patch.setattr(store, "_SCHEMA", limit + store._SCHEMA)
+        patch.setattr(database, "_SCHEMA", limit + database._SCHEMA)
         ended = run_task(task, *arguments, "cache_dir=cache")
     assert ended.status == 2
     (line,) = ended.err.strip().splitlines()
     assert "disk is full" in line
     assert "choose another place, cache_dir=DIR" in line
     assert not list(Path("outputs").rglob("*.part"))
-    monkeypatch.setattr(store, "_connections", store._Connections())
+    monkeypatch.setattr(database, "_connections", database._Connections())
     if task == "train":  # takes long, and reads as the others do
         return
     assert run_task(task, *arguments, "cache_dir=cache").status == 0

@@ -187,6 +187,9 @@ def _fit_checksum(path: Path, index: int) -> None:
         fits.open(path, mode="update", memmap=False, do_not_scale_image_data=True) as hdus,
     ):
         warnings.simplefilter("ignore")
+        for other in hdus:
+            # Else astropy writes every checksum of the file anew, with the time of today.
+            other._output_checksum = False
         if "CHECKSUM" in hdus[index].header:
             hdus[index].add_checksum()
 

@@ -40,7 +40,8 @@ def quote_plain_paths(
     - adds something new (`+key=`, `group@package=`) and there is no file or folder of that name.
 
     Everything else is a plain path: spaces, commas, brackets, `=` and a leading `~` in it then
-    never meet Hydra's grammar.
+    never meet Hydra's grammar. Options may stand anywhere; Hydra gets them behind the overrides,
+    for it knows none that stands between them.
 
     Args:
         arguments: without the name of the program.
@@ -54,20 +55,23 @@ def quote_plain_paths(
     folders = [conf, *_config_dirs(arguments)]
     known = {"hydra", *(field.name for field in dataclasses.fields(TASKS[task]))}
     known |= {group.name for folder in folders for group in folder.glob("*/")}
-    out: list[str] = []
+    options: list[str] = []
+    overrides: list[str] = []
     paths: list[str] = []
     takes_value = False
     for argument in arguments:
         if takes_value or argument.startswith("-"):
             takes_value = argument in _VALUE_OPTIONS and not takes_value
-            out.append(argument)
+            options.append(argument)
         elif _is_override(argument, known, folders):
-            out.append(argument)
+            overrides.append(argument)
         else:
             paths.append(_quote(argument))
     if len(paths) > 1 and "[{}]" not in template:
         raise NightsiftError(f"expected one path, got {len(paths)}: {' '.join(paths)}")
-    return [*out, template.format(",".join(paths))] if paths else out
+    if paths:
+        overrides.append(template.format(",".join(paths)))
+    return [*overrides, *options]
 
 
 def _is_override(argument: str, known: set[str], folders: Sequence[Path]) -> bool:

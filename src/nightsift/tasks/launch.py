@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import multiprocessing
 import os
 import re
 import sys
@@ -97,9 +98,17 @@ class _Job:
 
     def _start(self, cfg: DictConfig) -> Any:
         # Here, because a launcher may have started this job in a process of its own.
+        _use_known_start_method()
         load_plugins(list(cfg.plugins))
         check_missing(cfg)
         return self.run(cfg)
+
+
+def _use_known_start_method() -> None:
+    """Let this process start others: joblib's way is told to them as `loky`, and they know none."""
+    known = multiprocessing.get_all_start_methods()
+    if multiprocessing.get_start_method(allow_none=True) not in (None, *known):
+        multiprocessing.set_start_method("spawn", force=True)
 
 
 def check_missing(cfg: DictConfig) -> None:

@@ -48,7 +48,7 @@ def score_nights(
 
     Args:
         loaded: weights in eval mode, and their card.
-        nights: read with what the card says of the input (`nightsift.data.card.wanted_by`).
+        nights: read with what the card says of the input (`nightsift.training.card.wanted_by`).
         split: which part each frame belongs to, for the table; None for none.
         batch: frames encoded at once.
         progress: called with (frames done, frames to do).
