@@ -175,10 +175,27 @@ def test_validation_needs_a_label_and_prediction_needs_none(make, nights):
     assert len(list(data.predict_dataloader())) == 3
 
 
+def test_what_training_needs_is_checked_also_after_another_stage(make, nights):
+    relabel(nights / "night0", "good")
+    data = make()
+    data.setup("test")
+    with pytest.raises(NightsiftError, match="needs good and bad labelled frames"):
+        data.setup("fit")
+
+
+def test_causes_are_the_reasons_of_the_rules_unless_named(make):
+    assert "cloud" in make(measured=True).causes
+    assert make().causes == []
+    data = make(measured=True, causes=["streak"])
+    assert data.card_facts["causes"] == ["streak"]
+    data.setup()
+    assert next(iter(data.val_dataloader())).causes.shape == (24, 1)
+
+
 def test_a_part_without_frames_is_said(make):
     data = make(split=SplitSpec(test_fraction=0.0))
     data.setup()
-    with pytest.raises(NightsiftError, match="no frames in this part"):
+    with pytest.raises(NightsiftError, match="no frames in the test part"):
         data.test_dataloader()
 
 

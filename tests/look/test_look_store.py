@@ -78,6 +78,19 @@ def test_tensors_are_what_the_transform_gives_in_the_order_asked(store, night):
         np.testing.assert_array_equal(tensor[0], Robust()(read_frame(path).pixels, 32))
 
 
+def test_facts_and_features_are_read_in_bulk(store, night):
+    """As many questions to the database for one file as for all of a night."""
+    fill(store, night)
+    asked: list[str] = []
+    module._connections.open[database(store)].set_trace_callback(asked.append)
+    counts = []
+    for files in (night[:1], night):
+        asked.clear()
+        assert len(store.read(files, BOTH)) == len(files)
+        counts.append(len(asked))
+    assert counts[0] == counts[1] < 10
+
+
 def test_a_tensor_of_several_planes_keeps_them(store, night):
     wanted = Wanted(TwoScale(), 32)
     fill(store, night, wanted)

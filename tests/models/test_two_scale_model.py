@@ -33,6 +33,12 @@ def test_every_head_gives_a_logit(sequence):
     assert model.classify_windows(embedding, windows).shape == (3, 3)
 
 
+def test_without_causes_there_is_no_cause_head():
+    model, (frames, inputs) = make(causes=[]), data()
+    assert model.classify_causes(model.encode(frames, inputs)).shape == (6, 0)
+    assert not any(key.startswith("cause_head") for key in model.state_dict())
+
+
 @pytest.mark.parametrize("sequence", SEQUENCES)
 def test_a_step_sees_before_and_after(sequence):
     model, (frames, inputs) = make(sequence=sequence), data(9)

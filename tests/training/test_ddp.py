@@ -14,6 +14,7 @@ import pytest
 import torch
 
 SCRIPT = Path(__file__).with_name("ddp_script.py")
+FEW_SCRIPT = Path(__file__).with_name("ddp_few_script.py")
 SRC = Path(__file__).parents[2] / "src"
 
 
@@ -56,3 +57,25 @@ def test_two_processes_train_and_score_as_one_does(make_night, tmp_path):
     weights = [torch.load(tmp_path / f"of_{n}.pt", weights_only=True) for n in (1, 2)]
     for key, value in weights[0].items():
         torch.testing.assert_close(weights[1][key], value, rtol=0, atol=1e-5)
+
+
+@pytest.mark.slow
+def test_more_processes_than_nights_and_batches_lose_and_double_nothing(nights, tmp_path):
+    out = tmp_path / "out"
+    command = [sys.executable, FEW_SCRIPT, nights, tmp_path / "cache", out, "4"]
+    environment = {**os.environ, "PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1"}
+    ended = subprocess.run(
+        [str(part) for part in command],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert ended.returncode == 0, ended.stderr[-3000:]
+    facts = [json.loads(path.read_text()) for path in sorted(tmp_path.glob("out_*.json"))]
+    assert len(facts) == 4
+    assert all(rank["steps"] == 2 for rank in facts)
+    assert all(rank["test"] == pytest.approx(facts[0]["test"]) for rank in facts)
+    predicted = [file for rank in facts for file in rank["predicted"]]
+    assert sorted(predicted) == sorted(str(path) for path in nights.rglob("*.fits"))

@@ -215,6 +215,85 @@ def test_weights_refuse_another_input_and_say_what_fits(data, nights, tmp_path):
     assert make_trainer(tmp_path).test(again, fitting, verbose=False)
 
 
+def test_a_module_takes_no_other_input_once_it_was_trained(data, nights, tmp_path):
+    module, trainer = make_module(), make_trainer(tmp_path, limit_train_batches=1)
+    trainer.fit(module, data)
+    with pytest.raises(NightsiftError, match="made for another img_size"):
+        trainer.test(module, make_data(nights, tmp_path, img_size=48), verbose=False)
+    assert module.card.img_size == 32
+    assert trainer.test(module, make_data(nights, tmp_path), verbose=False)
+
+
+def test_a_module_may_be_trained_further_after_its_export(data, tmp_path):
+    module = make_module()
+    export = WeightsExport(str(tmp_path / "weights.pt"))
+    make_trainer(tmp_path, callbacks=[export], enable_checkpointing=False).fit(module, data)
+    assert module.model.training
+    exported = load_weights(tmp_path / "weights.pt").model.state_dict()
+    assert all(torch.equal(value, exported[key]) for key, value in weights_of(module).items())
+
+
+def test_weights_know_their_causes_whatever_reasons_there_are_today(nights, tmp_path, monkeypatch):
+    from nightsift.data import datamodule
+    from nightsift.look.transforms.two_scale import TwoScale
+
+    small = {"field_width": 16, "star_width": 16, "feature_width": 8, "embedding": 8}
+    trainer = make_trainer(tmp_path, limit_train_batches=1)
+    trainer.fit(
+        JointModule("TwoScaleModel", small),
+        make_data(nights, tmp_path, transform=TwoScale(), measured=True),
+    )
+    again = JointModule.load_from_checkpoint(trainer.checkpoint_callback.best_model_path)
+    monkeypatch.setattr(datamodule, "known_causes", lambda: ["cloud", "of_a_plugin"])
+    fitting = again.data_for([nights], cache_dir=tmp_path / "cache")
+    assert fitting.causes == again.card.causes != ["cloud", "of_a_plugin"]
+    assert make_trainer(tmp_path).test(again, fitting, verbose=False)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rates"),
+    [
+        ({"check_val_every_n_epoch": 2}, [1.0, 1.0, 1.0, 0.5]),
+        ({}, [1.0, 0.5, 0.25, 0.125]),
+    ],
+)
+def test_a_plateau_is_looked_for_where_there_is_a_new_loss(data, tmp_path, changes, rates):
+    seen: list[float] = []
+
+    class Rates(pl.Callback):
+        def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+            seen.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+    module = make_module(
+        optimizer={"name": "SGD", "lr": 1.0},
+        # No loss is ever so much better.
+        scheduler={"name": "ReduceLROnPlateau", "factor": 0.5, "patience": 0, "threshold": 0.999},
+    )
+    trainer = make_trainer(
+        tmp_path, max_epochs=5, callbacks=[Rates()], limit_train_batches=1, **changes
+    )
+    trainer.fit(module, data)
+    assert seen[1:] == rates
+
+
+def test_a_plateau_without_validation_is_said(data, tmp_path):
+    module = make_module(scheduler={"name": "ReduceLROnPlateau"})
+    trainer = make_trainer(tmp_path, limit_val_batches=0, limit_train_batches=1)
+    with pytest.warns(RuntimeWarning, match="val/loss which is not available"):
+        trainer.fit(module, data)
+
+
+def test_a_test_part_without_labels_has_scores_that_say_nothing(nights, tmp_path):
+    (nights / "night2" / "labels.csv").unlink()
+    split = SplitSpec(val_nights=["night1"], test_nights=["night2"])
+    data, module = make_data(nights, tmp_path, split=split), make_module()
+    trainer = make_trainer(tmp_path, limit_train_batches=1)
+    trainer.fit(module, data)
+    (tested,) = trainer.test(module, data, verbose=False)
+    assert {"test/f1", "test/recall", "test/fused_ap"} <= tested.keys()
+    assert all(map(math.isnan, tested.values()))
+
+
 def test_the_exported_weights_are_those_of_the_best_epoch(data, tmp_path):
     callbacks = [
         ThresholdCalibration(),
@@ -232,8 +311,10 @@ def test_the_exported_weights_are_those_of_the_best_epoch(data, tmp_path):
         assert torch.equal(value, loaded.model.state_dict()[key])
 
 
-@pytest.mark.parametrize("scheduler", ["StepLR", "ReduceLROnPlateau"])
-def test_resuming_is_exact(data, nights, tmp_path, scheduler):
+@pytest.mark.parametrize(
+    ("scheduler", "every"), [("StepLR", 1), ("ReduceLROnPlateau", 1), ("ReduceLROnPlateau", 2)]
+)
+def test_resuming_is_exact(nights, tmp_path, scheduler, every):
     arguments = {"StepLR": {"step_size": 1, "gamma": 0.5}, "ReduceLROnPlateau": {"patience": 0}}
     recipe = {"name": scheduler, **arguments[scheduler]}
     fast = {"name": "Adam", "lr": 0.02}
@@ -243,7 +324,9 @@ def test_resuming_is_exact(data, nights, tmp_path, scheduler):
         last = pl.callbacks.ModelCheckpoint(
             tmp_path / where, "last", save_on_train_epoch_end=True, enable_version_counter=False
         )
-        trainer = make_trainer(tmp_path, max_epochs=epochs, callbacks=[last])
+        trainer = make_trainer(
+            tmp_path, max_epochs=epochs, callbacks=[last], check_val_every_n_epoch=every
+        )
         trainer.fit(module, make_data(nights, tmp_path), ckpt_path=resumed, weights_only=True)
         return module
 

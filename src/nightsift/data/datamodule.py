@@ -80,6 +80,8 @@ class NightsDataModule(pl.LightningDataModule):
         frames: `all` draws every labelled frame for the frame head; `mixed` only the mixed ones,
             where the frame head also learns from the frames of the windows.
         measured: whether the model sees measured numbers beside the pixels; or which ones.
+        causes: names that a cause head is taught; None for all reasons where `measured`, else
+            none.
         sampler: `plain` shuffles the frames; `balanced` draws both classes equally often.
         split: how nights are divided; None for `SplitSpec()`.
         cache_dir: where looks at files are kept.
@@ -106,6 +108,7 @@ class NightsDataModule(pl.LightningDataModule):
         run_length: int = 8,
         frames: Literal["all", "mixed"] = "all",
         measured: bool | InputSpec = False,
+        causes: Sequence[str] | None = None,
         sampler: Literal["plain", "balanced"] = "plain",
         split: SplitSpec | None = None,
         cache_dir: str | Path = "outputs/cache",
@@ -136,7 +139,9 @@ class NightsDataModule(pl.LightningDataModule):
         self.inputs = measured if isinstance(measured, InputSpec) else None
         if measured is True:
             self.inputs = measured_inputs()
-        self.causes = known_causes() if measured else []
+        if causes is None:
+            causes = known_causes() if measured else []
+        self.causes = list(causes)
         self.wanted = Wanted(
             transform=transform or Robust(),
             img_size=img_size,
@@ -199,18 +204,21 @@ class NightsDataModule(pl.LightningDataModule):
         self._read()
 
     def setup(self, stage: str | None = None) -> None:
-        """Read and group, and for all but prediction split; does nothing the second time.
+        """Read and group, and for all but prediction split; neither is done twice.
 
         Raises:
             NightsiftError: no data; for fitting: not both classes in the training part, or no
                 label in the validation part.
         """
         self._read()
-        if stage == "predict" or self._split is not None:
+        if stage == "predict":
             return
-        self._split = split_nights(self.nights.nights, self.split_spec, window=self.window)
-        if stage not in ("fit", None):
-            return
+        if self._split is None:
+            self._split = split_nights(self.nights.nights, self.split_spec, window=self.window)
+        if stage in ("fit", None):
+            self._check_labels()
+
+    def _check_labels(self) -> None:
         counts = self.class_counts
         if not counts.frame_good or not counts.frame_bad:
             raise NightsiftError(
@@ -303,21 +311,20 @@ class NightsDataModule(pl.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[NightBatch]:
         """Validation nights in order."""
-        return self._night_loader(self._parts("val"))
+        return self._night_loader("validation", self._parts("val"))
 
     def test_dataloader(self) -> DataLoader[NightBatch]:
         """Test nights in order."""
-        return self._night_loader(self._parts("test"))
+        return self._night_loader("test", self._parts("test"))
 
     def predict_dataloader(self) -> DataLoader[NightBatch]:
         """All nights in order, whatever part they belong to."""
-        return self._night_loader(
-            [(member, np.arange(len(member.night))) for member in self._members]
-        )
+        whole = [(member, np.arange(len(member.night))) for member in self._members]
+        return self._night_loader("prediction", whole)
 
-    def _night_loader(self, parts: list[tuple[Member, Rows]]) -> DataLoader[NightBatch]:
+    def _night_loader(self, name: str, parts: list[tuple[Member, Rows]]) -> DataLoader[NightBatch]:
         if not parts:
-            raise NightsiftError("no frames in this part: change data.split")
+            raise NightsiftError(f"no frames in the {name} part: change data.split")
         dataset = NightDataset(parts, window=self.window)
         rank, world = (0, 1) if self.trainer is None else _rank(self.trainer)
         sampler = ItemSampler(dataset, num_replicas=world, rank=rank) if world > 1 else None

@@ -148,11 +148,12 @@ class RunSampler(BatchSampler[Run]):
         return [Run(span.sequence, start, stop) for start, stop in pairwise(edges)]
 
 
-class ItemSampler(DistributedSampler[Any]):
+class ItemSampler(DistributedSampler[Any], SequentialSampler):
     """All items in order, dealt to processes, none twice.
 
-    Every process gets the same count, since each step synchronises buffers: the index one beyond
-    the last, which stands for an empty item, fills up.
+    Both bases are what Lightning asks for before it would replace a sampler. Every process gets the
+    same count, since each step synchronises buffers: the index one beyond the last, which stands
+    for an empty item, fills up.
     """
 
     def __iter__(self) -> Iterator[int]:
@@ -163,12 +164,16 @@ class ItemSampler(DistributedSampler[Any]):
         return -(-len(self.dataset) // self.num_replicas)  # type: ignore[arg-type]
 
 
-class FixedBatches(SequentialSampler):
-    """The batches of the first epoch, the same in every epoch: what `overfit_batches` wants."""
+class FixedBatches(DistributedSampler[Any], SequentialSampler):
+    """The batches of the first epoch, the same in every epoch: what `overfit_batches` wants.
+
+    Its bases are those of `ItemSampler`, for the same reason.
+    """
 
     def __init__(self, sampler: BatchSampler[Any]) -> None:
         self.batches = list(sampler)
-        super().__init__(range(len(self.batches)))
+        counted: Any = range(len(self.batches))
+        super().__init__(counted, num_replicas=1, rank=0)
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self.batches)

@@ -64,8 +64,8 @@ def add_verdicts(table: pd.DataFrame, features: pd.DataFrame, card: ModelCard) -
         else:
             texts[place] = f"{reasons[place]}: the weights see it, no single measurement tells"
     out["reason"], out["explanation"] = reasons, texts
-    first = list(table.columns[:10])
-    return out[[*first, "verdict", "explanation", *table.columns[10:]]]
+    first = [*table.columns[:10], "verdict", "explanation"]
+    return out[[*first, *(column for column in table if column not in first)]]
 
 
 def spells(table: pd.DataFrame) -> list[tuple[str, str, str, int, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import shutil
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -178,7 +179,8 @@ class WeightsExport(pl.Callback):
             loaded = load_weights(best)
             model, card = loaded.model, loaded.card
         elif isinstance(pl_module, JointModule):
-            model, card = pl_module.model.cpu().eval(), pl_module.calibrated_card
+            # A copy: the module may be trained further.
+            model, card = deepcopy(pl_module.model).cpu().eval(), pl_module.calibrated_card
         else:
             return
         for path in save_weights(self.path, model, card)[:2]:

@@ -19,7 +19,7 @@ from nightsift.models.card import ModelCard
 from nightsift.models.fusion import HEADS, fuse
 from nightsift.models.scoring import HeadProbabilities, score_sequence
 from nightsift.models.weights import LoadedModel
-from nightsift.night.night import UNLABELLED, NightSet
+from nightsift.night.night import UNLABELLED, Label, NightSet
 from nightsift.training.card import input_spec
 
 COLUMNS = (
@@ -66,7 +66,7 @@ def score_nights(
         whole = night_batch(member, np.arange(len(night)), window=card.window)
         scores = _score(loaded, whole, batch)
         fused = fuse(scores.prob_frame, scores.prob_seq, **card.fusion)
-        extras = [dict(label.extras) for label in night.labels]
+        extras = [_extras(label) for label in night.labels]
         part = pd.DataFrame(extras, index=range(len(night)))
         parts.append(
             part.assign(
@@ -91,10 +91,15 @@ def score_nights(
     return apply_threshold(table, card.threshold)
 
 
+def _extras(label: Label) -> dict[str, str]:
+    """The other columns of a label table, which may be a table of predictions once more."""
+    return {name: text for name, text in label.extras.items() if name not in COLUMNS}
+
+
 def _aside_rows(nights: NightSet) -> pd.DataFrame:
     rows = [
         {
-            **item.label.extras,
+            **_extras(item.label),
             "file": str(item.path),
             "label": UNLABELLED if item.label.value is None else item.label.value,
             "night": item.path.parent.name,

@@ -42,11 +42,11 @@ from nightsift.training.recipes import (
 from nightsift.training.scores import (
     GatheredScores,
     PartScores,
+    decided,
     decision_metrics,
     part_scores,
     ranking_metrics,
     selection,
-    update_decisions,
     update_ranking,
 )
 from nightsift.training.versions import versions
@@ -100,7 +100,7 @@ class JointModule(pl.LightningModule):
         encode_batch: int = 32,
     ) -> None:
         super().__init__()
-        self._has_weights = card is not None
+        self._input_is_fixed = card is not None
         if isinstance(card, Mapping):
             card = ModelCard.from_json(card)
         if card is None:
@@ -133,7 +133,7 @@ class JointModule(pl.LightningModule):
             }
         )
         self.model = None if isinstance(model, str) else model
-        if self.model is None and (self._has_weights or not self._uses_inputs):
+        if self.model is None and (self._input_is_fixed or not self._uses_inputs):
             self.model = build_model(card)
         self._losses = nn.ModuleDict(
             {name: MeanMetric() for name in ("loss", "frame_loss", "seq_loss")}
@@ -145,18 +145,21 @@ class JointModule(pl.LightningModule):
     def setup(self, stage: str) -> None:
         """Take over what the data module says of the input, and build what depends on it.
 
+        Once it was trained with a data module it takes no other input.
+
         Raises:
             NightsiftError: the data module makes another input than the weights were made for.
         """
         datamodule = getattr(self.trainer, "datamodule", None)
         facts: dict[str, Any] = getattr(datamodule, "card_facts", {})
-        if self._has_weights:
+        if facts and not self._uses_inputs:
+            facts = {**facts, "inputs": {}, "causes": []}
+        if self._input_is_fixed:
             self._check_input(facts)
         else:
-            if not self._uses_inputs:
-                facts = {**facts, "inputs": {}, "causes": []}
             self.card = dataclasses.replace(self.card, **facts)
         if stage == "fit":
+            self._input_is_fixed |= bool(facts)
             split = getattr(datamodule, "split_facts", {})
             self.card = dataclasses.replace(self.card, versions=versions(), **split)
             counts = getattr(datamodule, "class_counts", None)
@@ -211,6 +214,7 @@ class JointModule(pl.LightningModule):
             img_size=card.img_size,
             window=card.window,
             measured=input_spec(card) or False,
+            causes=card.causes,
             **arguments,
         )
 
@@ -220,10 +224,15 @@ class JointModule(pl.LightningModule):
         if self._scheduler is None:
             return optimizer
         scheduler = self._scheduler(optimizer)
-        return {
-            "optimizer": optimizer,
-            "lr_scheduler": {"scheduler": scheduler, "monitor": "val/loss"},
-        }
+        stepped: dict[str, Any] = {"scheduler": scheduler, "monitor": "val/loss"}
+        if isinstance(scheduler, ReduceLROnPlateau):
+            # Only a new loss tells anything; without validation there is none.
+            stepped |= {"frequency": self._epochs_per_validation, "strict": False}
+        return {"optimizer": optimizer, "lr_scheduler": stepped}
+
+    @property
+    def _epochs_per_validation(self) -> int:
+        return 1 if self._trainer is None else self._trainer.check_val_every_n_epoch or 1
 
     def forward(self, frames: Tensor, inputs: Tensor | None = None) -> Tensor:
         """Probability of *bad* by the frame head, (B,), of frames (B, C, S, S)."""
@@ -301,10 +310,8 @@ class JointModule(pl.LightningModule):
         scores = part_scores(self._gathered.compute())
         self._log_ranking("test", scores)
         prob, threshold = self._calibrated(scores)
-        self._decisions.reset()
-        update_decisions(self._decisions, prob, scores.label, threshold)
-        for name, value in self._decisions.compute().items():
-            self._log_epoch(name, float(value))
+        for name, value in decided(self._decisions, prob, scores.label, threshold).items():
+            self._log_epoch(name, value)
 
     def _calibrated(self, scores: PartScores) -> tuple[np.ndarray, float]:
         card = self.calibrated_card
@@ -369,7 +376,8 @@ class JointModule(pl.LightningModule):
         when it resumes; `on_train_start` makes up for it.
         """
         value = self.trainer.callback_metrics.get("val/loss")
-        self._pending_plateau = None if value is None else float(value)
+        if value is not None and (self.current_epoch + 1) % self._epochs_per_validation == 0:
+            self._pending_plateau = float(value)
 
     def on_train_start(self) -> None:
         """Take the step of a plateau scheduler that a checkpoint was written before."""

@@ -64,7 +64,9 @@ class GatheredScores(Metric):
         """Take the frames of one night; an empty one is needed from a process that has none."""
         seq = logits.seq if len(logits.seq) else torch.full_like(logits.frame, math.nan)
         columns = (night.night, night.row, night.labels, logits.frame, seq)
-        self.rows.append(torch.stack([column.to(logits.frame) for column in columns], dim=1))
+        # Half precision would run numbers of nights and frames beyond 256 together.
+        wide = [column.to(logits.frame.device, torch.float32) for column in columns]
+        self.rows.append(torch.stack(wide, dim=1))
 
     def compute(self) -> Tensor:
         """(N, 5), in order of night and row, whichever process scored them."""
@@ -129,13 +131,17 @@ def update_ranking(
         metrics[f"{head}_ap"].update(torch.from_numpy(prob[known]), label)
 
 
-def update_decisions(
+def decided(
     metrics: MetricCollection, prob: Floats, label: Floats, threshold: float
-) -> None:
-    """Give the metrics the verdicts on labelled frames."""
+) -> dict[str, float]:
+    """The metrics of the verdicts on labelled frames alone; NaN where there is no label."""
     known = label >= 0
+    if not known.any():
+        return {str(name): math.nan for name in metrics.keys()}  # noqa: SIM118
+    metrics.reset()
     pred = torch.from_numpy(is_bad(prob[known], threshold)).long()
     metrics.update(pred, torch.from_numpy(label[known]).long())
+    return {name: float(value) for name, value in metrics.compute().items()}
 
 
 def selection(average_precision: float, loss: float) -> float:

@@ -177,7 +177,7 @@ class TwoScaleModel(JointModel):
             nn.Linear(joined, embedding), nn.LayerNorm(embedding), nn.ReLU(), nn.Dropout(dropout)
         )
         self.frame_head = nn.Linear(embedding, 1)
-        self.cause_head = nn.Linear(embedding, len(causes))
+        self.cause_head = nn.Linear(embedding, len(causes)) if causes else None
         self.sequence = build_sequence(sequence, self.embedding_width, seq_hidden)
         self.seq_head = nn.Linear(self.sequence.outputs, 1)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -217,6 +217,8 @@ class TwoScaleModel(JointModel):
 
     def classify_causes(self, embedding: Tensor) -> Tensor:
         """Logits of each cause, (B, C)."""
+        if self.cause_head is None:
+            return super().classify_causes(embedding)
         logits: Tensor = self.cause_head(embedding[:, :-GAPS])
         return logits
 
