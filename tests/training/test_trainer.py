@@ -204,6 +204,12 @@ def test_a_checkpoint_alone_makes_the_module_again(data, tmp_path):
     pd.testing.assert_frame_equal(pd.concat(first), pd.concat(second))
 
 
+def test_a_checkpoint_of_other_inputs_is_refused_before_its_tensors_are():
+    checkpoint = {"hyper_parameters": {"card": {"inputs": {}, "causes": ["moth"]}}}
+    with pytest.raises(NightsiftError, match="made with other causes: give the same plugins"):
+        make_module().on_load_checkpoint(checkpoint)
+
+
 def test_weights_refuse_another_input_and_say_what_fits(data, nights, tmp_path):
     trainer = make_trainer(tmp_path, limit_train_batches=1)
     trainer.fit(make_module(), data)

@@ -397,7 +397,18 @@ class JointModule(pl.LightningModule):
         checkpoint["nightsift_pending_plateau"] = self._pending_plateau
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take both back."""
+        """Take both back.
+
+        Raises:
+            NightsiftError: the model of the checkpoint was given other numbers or causes.
+        """
+        before = checkpoint.get("hyper_parameters", {}).get("card", {})
+        for name in ("inputs", "causes"):
+            if before.get(name, getattr(self.card, name)) != getattr(self.card, name):
+                raise NightsiftError(
+                    f"the checkpoint was made with other {name}: "
+                    "give the same plugins and data keys as then"
+                )
         self.calibration = dict(checkpoint.get(CALIBRATION_KEY, {}))
         self._pending_plateau = checkpoint.get("nightsift_pending_plateau")
 
