@@ -109,6 +109,16 @@ def test_plugins_are_imported_in_the_children_of_a_launcher(run_task, theirs):
     assert os.getpid() not in imported()
 
 
+def test_a_run_goes_on_with_its_own_plugins(run_task, quick, theirs):
+    begun = run_task("train", *quick, "plugins=[theirs]", "hydra.run.dir=begun")
+    assert begun.status == 0, begun.err
+    del sys.modules["theirs"]
+    Path(os.environ["IMPORTED"]).unlink()
+    ended = run_task("train", "resume=begun", "trainer.max_epochs=3")
+    assert ended.status == 0, ended.err
+    assert imported() == {os.getpid()}
+
+
 def test_the_console_command_finds_a_module_of_the_working_folder(tmp_path):
     (tmp_path / "mine.py").write_text("print('mine was imported')")
     code = "from nightsift.cli import main; main()"

@@ -32,7 +32,7 @@ def test_a_run_goes_on_under_its_own_configuration(run_task, nights, experiment)
     assert [key for key, value in whole.items() if not torch.equal(value, rest[key])] == []
 
 
-def test_an_interrupted_run_says_how_to_go_on(run_task, quick, monkeypatch, capsys):
+def test_an_interrupted_run_says_how_to_go_on(run_task, quick, tmp_path, monkeypatch, capsys):
     fit = Trainer.fit
 
     def interrupted(self: Trainer, *args: object, **options: object) -> None:
@@ -41,8 +41,9 @@ def test_an_interrupted_run_says_how_to_go_on(run_task, quick, monkeypatch, caps
 
     monkeypatch.setattr(Trainer, "fit", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run_task("train", *quick, "hydra.run.dir=stopped")
-    assert "interrupted; to go on: python -m train resume=stopped" in capsys.readouterr().err
+        run_task("train", *quick, "hydra.run.dir=stopped", "--config-dir", str(tmp_path))
+    said = f"python -m train resume={Path('stopped').resolve()} --config-dir={tmp_path}"
+    assert f"interrupted; to go on: {said}\n" in capsys.readouterr().err
     monkeypatch.setattr(Trainer, "fit", fit)
     assert run_task("train", "resume=stopped", "trainer.max_epochs=3").status == 0
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import shlex
 import sys
 import warnings
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig, OmegaConf
 
 from nightsift.errors import NightsiftError
+from nightsift.registry import load_plugins
 from nightsift.tasks.launch import launch
 from nightsift.tasks.optimize import check_optimize, score_to_optimize
 from nightsift.tasks.progress import progress_bar
@@ -174,7 +176,9 @@ def resumed_config(cfg: DictConfig) -> DictConfig:
     overrides = {_key(item): item for item in before}
     log.info("going on with %s: %s", cfg.resume, " ".join(before) or "no overrides")
     overrides |= {_key(item): item for item in HydraConfig.get().overrides.task}
-    return compose("train", overrides=list(overrides.values()))
+    cfg = compose("train", overrides=list(overrides.values()))
+    load_plugins(list(cfg.plugins))
+    return cfg
 
 
 def _key(override: str) -> str:
@@ -189,8 +193,18 @@ def telling_how_to_resume(run_dir: Path) -> Iterator[None]:
         yield
     except BaseException:
         if (run_dir / "checkpoints" / "last.ckpt").is_file():
-            print(f"interrupted; to go on: python -m train resume={run_dir}", file=sys.stderr)
+            command = ["python", "-m", "train", f"resume={run_dir}", *_config_dirs()]
+            print(f"interrupted; to go on: {shlex.join(command)}", file=sys.stderr)
         raise
+
+
+def _config_dirs() -> list[str]:
+    """The option that made Hydra look into a folder of the user's own, if there was one."""
+    from hydra.core.hydra_config import HydraConfig
+
+    sources = HydraConfig.get().runtime.config_sources
+    folders = [source.path for source in sources if source.provider == "command-line"]
+    return [f"--config-dir={folder}" for folder in folders]
 
 
 def _hush_lightning() -> None:
