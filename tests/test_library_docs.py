@@ -1,7 +1,11 @@
-"""docs/library.md does what it says: its blocks run, its tables name what there is."""
+"""docs/library.md does what it says: its blocks run, its tables name what there is.
+
+Beside it the blocks of docs/predict.md.
+"""
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -14,7 +18,7 @@ from nightsift.data import batches
 
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs" / "library.md").read_text(encoding="utf-8")
-BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE, re.M | re.S)
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.M | re.S)
 TRAINER_TESTS = "tests/training/test_trainer.py"
 
 pytestmark = [
@@ -24,6 +28,15 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*does not have many workers"),
     pytest.mark.filterwarnings("ignore:The number of training batches"),
 ]
+
+
+def run_blocks(page: str) -> dict[str, Any]:
+    """Run all Python of a page of `docs/` in its order; returns the names that it has bound."""
+    names: dict[str, Any] = {}
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    for number, block in enumerate(BLOCK.findall(text)):
+        exec(compile(block, f"docs/{page}, block {number}", "exec"), names)
+    return names
 
 
 def rows_below(heading: str) -> list[list[str]]:
@@ -61,10 +74,8 @@ def data(nights, tmp_path) -> NightsDataModule:
 def test_the_blocks_run_one_after_the_other(nights, make_night, tmp_path, monkeypatch):
     make_night("new_night", n=8, bad={3}, seed=9)
     monkeypatch.chdir(tmp_path)
-    assert PAGE.count("```") == 2 * len(BLOCKS)
-    names: dict[str, Any] = {}
-    for number, block in enumerate(BLOCKS):
-        exec(compile(block, f"docs/library.md, block {number}", "exec"), names)
+    assert PAGE.count("```") == 2 * len(BLOCK.findall(PAGE))
+    names = run_blocks("library.md")
     assert list(names["verdicts"].table["verdict"].isin(["good", "review", "bad"])) == [True] * 8
     (table,) = names["tables"]
     assert list(table) == ["file", "prob_bad", "pred", "prob_frame", "prob_seq"]
@@ -72,6 +83,20 @@ def test_the_blocks_run_one_after_the_other(nights, make_night, tmp_path, monkey
     assert len(names["spec"].columns) == names["loaded"].model.n_inputs
     written = ["joint_frame_seq.pt", "joint_frame_seq.safetensors", "joint_frame_seq.json"]
     assert all(Path(name).is_file() for name in [*written, "checkpoints/best.ckpt"])
+
+
+def test_verdicts_from_python_do_what_the_page_of_predict_says(make_night, tmp_path, monkeypatch):
+    folder = make_night("2025-03-02", n=8, bad={3}, root=tmp_path / "My Nights")
+    before = sorted(folder.iterdir())
+    monkeypatch.chdir(tmp_path)
+    night = run_blocks("predict.md")["night"]
+    assert len(night.kept) + len(night.rejected) == 8
+    assert len(night.rejected) >= 1
+    assert Path("report/report.html").is_file()
+    assert len([path for path in Path("night_kept").rglob("*.fits")]) == len(night.kept)
+    moved = [json.loads(line) for line in Path("moves.jsonl").read_text().splitlines()]
+    assert len(moved) >= len(night.rejected)
+    assert sorted(folder.iterdir()) == before
 
 
 @pytest.mark.parametrize("kind", ["FrameBatch", "WindowBatch", "NightBatch"])

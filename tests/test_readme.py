@@ -57,6 +57,32 @@ def test_keys_of_the_readme_exist():
         assert any(leaf in (OmegaConf.select(cfg, parent) or ()) for cfg in tasks), key
 
 
+def test_the_script_of_the_readme_runs_in_at_most_ten_lines(nights, make_night, tmp_path):
+    (script,) = re.findall(r"^```python\n(.*?)^```$", README, re.M | re.S)
+    assert len([line for line in script.splitlines() if line]) <= 10
+    make_night("new_night", n=7, seed=9)
+    ended = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    for name in ("frame_ap", "seq_ap", "fused_ap", "f1", "recall"):
+        assert f"test/{name}" in ended.stdout
+    table = ended.stdout[ended.stdout.rindex("file") :].splitlines()
+    assert table[0].split() == ["file", "prob_bad", "pred", "prob_frame", "prob_seq"]
+    assert [row.split()[1] for row in table[1:]] == [f"new_night/f{i}.fits" for i in range(1, 8)]
+    assert list((tmp_path / "outputs" / "cache" / "looks").glob("*.sqlite"))
+
+
+def test_pages_that_the_readme_links_are_there():
+    for name in re.findall(r"\]\(([^)#:]+)\)", README):
+        assert (ROOT / name).is_file(), name
+
+
 def test_pictures_of_the_readme_are_there():
     for name in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", README):
         assert (ROOT / name).stat().st_size > 10_000, name

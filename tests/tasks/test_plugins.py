@@ -90,6 +90,12 @@ def test_what_is_wrong_in_theirs_is_one_line(run_task, theirs, arguments, messag
     assert message in line
 
 
+def test_a_profile_without_its_folder_is_not_passed_over(run_task, theirs):
+    ended = run_task("predict", "+profile=mine", "night")
+    assert ended.status == 2
+    assert ended.err.startswith("predict: +profile=: no such key; a group of your own needs --conf")
+
+
 def test_plugins_are_imported_in_the_children_of_a_launcher(run_task, theirs):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher", reason="extra joblib")
     ended = run_task(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import gc
 import logging
 import multiprocessing
@@ -21,6 +22,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from nightsift.config import register_schemas
+from nightsift.config.keys import TASKS
 from nightsift.config.targets import missing_arguments
 from nightsift.errors import NightsiftError
 from nightsift.registry import load_plugins
@@ -54,7 +56,7 @@ def launch(task: str, run: Run, *, path_override: str) -> None:
     application = hydra.main(version_base="1.3", config_path=str(conf_dir()), config_name=task)
     with ending_on_user_errors(task):
         sys.argv[1:] = quote_plain_paths(sys.argv[1:], conf_dir(), task, template=path_override)
-        application(_Job(run))()
+        application(_Job(task, run))()
     # Python would walk through all objects of torch once more before it ends.
     gc.freeze()
 
@@ -77,7 +79,8 @@ def ending_on_user_errors(task: str) -> Iterator[None]:
 class _Job:
     """One job of a run or a sweep; an object, so that parallel launchers can pickle it."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, task: str, run: Run) -> None:
+        self.task = task
         self.run = run
         # hydra.main looks at the wrapped function's metadata.
         self.__name__ = run.__name__
@@ -100,6 +103,7 @@ class _Job:
         # Here, because a launcher may have started this job in a process of its own.
         _use_known_start_method()
         load_plugins(list(cfg.plugins))
+        check_added(self.task, cfg)
         check_missing(cfg)
         return self.run(cfg)
 
@@ -109,6 +113,17 @@ def _use_known_start_method() -> None:
     known = multiprocessing.get_all_start_methods()
     if multiprocessing.get_start_method(allow_none=True) not in (None, *known):
         multiprocessing.set_start_method("spawn", force=True)
+
+
+def check_added(task: str, cfg: DictConfig) -> None:
+    """Raise NightsiftError for what `+name=` added without anything that reads it."""
+    known = {field.name for field in dataclasses.fields(TASKS[task])}
+    added = {item.lstrip("+").partition("=")[0] for item in HydraConfig.get().overrides.task}
+    for name in sorted(added & set(cfg) - known):
+        raise NightsiftError(
+            f"+{name}=: no such key; a group of your own needs --config-dir=DIR, and "
+            "`# @package _global_` in its files"
+        )
 
 
 def check_missing(cfg: DictConfig) -> None:
