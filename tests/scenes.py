@@ -15,8 +15,10 @@ from nightsift.fits.header import FrameInfo
 from nightsift.fits.reader import Frame
 from nightsift.heuristics.score import judge_features
 from nightsift.heuristics.table import measure_night
-from nightsift.look.look import Look, Wanted, take_look
+from nightsift.look.look import Look, Wanted
 from nightsift.look.measure import AllFeatures, Decoded, Measurements
+from nightsift.look.reading import look_at
+from nightsift.look.store import LookStore
 
 SHAPE = (320, 420)
 START = datetime(2025, 3, 1, 20)
@@ -178,11 +180,9 @@ def measure(of: Frame) -> Measurements:
 
 
 def look_of(path: Path) -> Look:
-    """A look at a file that is kept nowhere: facts, features, stars."""
-    taken = take_look(path, Wanted(measure=AllFeatures()))
-    if taken.measured is None:
-        return Look(path, error=taken.error)
-    return Look(path, taken.info, "", *taken.measured)
+    """A look at a file: facts, features, and stars that lie in a hidden folder beside it."""
+    (look,) = look_at([path], Wanted(measure=AllFeatures()), LookStore(path.parent / ".cache"))
+    return look
 
 
 def smooth_night(n: int, seed: int, **fixed: object) -> list[Scene]:

@@ -50,7 +50,7 @@ def loose(make_night, tmp_path) -> list[Member]:
 
 
 def tensors(member: Member) -> torch.Tensor:
-    return torch.from_numpy(read_tensors(member.refs))
+    return torch.from_numpy(read_tensors(member.refs(np.arange(len(member.night)))))
 
 
 @pytest.mark.parametrize("run_length", [1, 3, 4])

@@ -42,7 +42,7 @@ def test_published_fault_9_a_blank_label_counts_as_good(tmp_path):
     a, b = tmp_path / "a.fits", tmp_path / "b.fits"
     match = match_labels([labels], [a, b])
     assert match.labels == {b: 0}
-    assert match.unlabelled == [a]
+    assert a not in match.labels
     assert match.extras == {a: {"notes": "why"}, b: {"notes": ""}}
 
 

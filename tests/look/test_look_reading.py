@@ -22,7 +22,7 @@ from nightsift.fits.reader import read_frame
 from nightsift.look.look import Look, Wanted
 from nightsift.look.measure import AllFeatures, Decoded, Measurements
 from nightsift.look.reading import look_at
-from nightsift.look.store import LookStore, read_tensors
+from nightsift.look.store import LookStore, read_stars, read_tensors
 from nightsift.look.transforms.published import Published
 from nightsift.look.transforms.robust import Robust
 from nightsift.look.transforms.two_scale import TwoScale
@@ -79,7 +79,8 @@ def equal(one: Look, other: Look) -> bool:
         {name: value for name, value in look.features.items() if not math.isnan(value)}
         for look in (one, other)
     ]
-    stars = all(np.array_equal(a, b) for a, b in zip(one.stars, other.stars, strict=True))
+    lists = read_stars([one.stars, other.stars])
+    stars = all(np.array_equal(a, b) for a, b in zip(*lists, strict=True))
     if one.tensor is None or other.tensor is None:
         return facts and values[0] == values[1] and stars and one.tensor is other.tensor
     tensors = [read_tensors([look.tensor]) for look in (one, other) if look.tensor]
@@ -221,6 +222,17 @@ def test_the_caller_does_something_once_while_the_first_files_are_read(night, st
     assert calls == [1]
     look_at(night, Wanted(measure=measure), store, once_reading=once_reading)
     assert calls == [1, 1]  # also where nothing is left to be read
+
+
+def test_an_interruption_leaves_undone_what_has_not_begun(tmp_path, decoded):
+    files = write_night(tmp_path / "n", [Scene(stars=5)] * 20)
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        look_at(files, FEATURES, LookStore(tmp_path / "cache"), workers=1, progress=interrupt)
+    assert len(decoded) < 5
 
 
 def test_several_callers_at_once_all_get_everything(night, tmp_path):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import pickle
 import shutil
 import sqlite3
 from pathlib import Path
@@ -19,7 +20,7 @@ from nightsift.look import database as module
 from nightsift.look.features import FEATURES, Feature
 from nightsift.look.look import Wanted, take_look
 from nightsift.look.measure import AllFeatures
-from nightsift.look.store import LookStore, read_tensors
+from nightsift.look.store import LookStore, read_stars, read_tensors
 from nightsift.look.transforms.published import Published
 from nightsift.look.transforms.robust import Robust
 from nightsift.look.transforms.two_scale import TwoScale
@@ -64,8 +65,23 @@ def test_what_is_kept_comes_back_bit_for_bit(store, night):
         look = looks[path]
         assert (look.path, look.info, look.error) == (path, taken.info, "")
         assert same(look.features, taken.measured.features)
-        for kept, made in zip(look.stars, taken.measured.stars, strict=True):
+        (stars,) = read_stars([look.stars])
+        assert len(stars.x) > 5
+        for kept, made in zip(stars, taken.measured.stars, strict=True):
             np.testing.assert_array_equal(kept, made)
+
+
+def test_stars_are_by_reference_and_those_of_an_unmeasured_frame_are_none(store, night):
+    fill(store, night[:1], Wanted(Robust(), 32))
+    fill(store, night[1:], BOTH)
+    looks = store.read(night, BOTH)
+    counts = [len(stars.x) for stars in read_stars(looks[path].stars for path in night)]
+    assert counts[0] == 0 < min(counts[1:])
+    # What processes hand on: references, whatever the number of stars.
+    assert len(pickle.dumps(looks[night[1]])) < 8 * len(looks[night[1]].features) + 3000
+    shutil.rmtree(store.root)
+    with pytest.raises(NightsiftError, match=r"the star list of f2\.fits is gone; run again"):
+        read_stars([looks[night[1]].stars])
 
 
 def test_tensors_are_what_the_transform_gives_in_the_order_asked(store, night):
@@ -159,14 +175,13 @@ def test_a_transforms_arguments_are_part_of_the_key(store, night, other):
     assert sides[0] != sides[1]
 
 
-def test_a_new_feature_or_version_is_another_key_and_the_order_is_not(store, night):
+def test_a_new_feature_version_or_order_is_another_key(store, night):
     items = tuple(FEATURES.items())
     plain = AllFeatures(items)
-    assert AllFeatures(items[::-1]).key == plain.key
     more = AllFeatures((*items, ("twice", Feature(items[0][1].measure))))
     name, feature = items[2]
     newer = AllFeatures((*items[:2], (name, feature._replace(version=99)), *items[3:]))
-    assert len({plain.key, more.key, newer.key}) == 3
+    assert len({plain.key, more.key, newer.key, AllFeatures(items[::-1]).key}) == 4
     fill(store, night, Wanted(measure=plain))
     assert store.read(night, Wanted(measure=newer))[night[0]].features == {}
 

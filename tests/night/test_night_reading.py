@@ -141,8 +141,8 @@ def test_labels_without_a_file_and_files_without_a_label_are_counted(nights, bui
     (nights / "night0" / "f3.fits").unlink()
     with caplog.at_level(logging.WARNING):
         found = build(seq_dirs=[nights])
-    assert found.unmatched_labels == ("labels.csv: f3.fits",)
-    assert "1 label rows match no file" in caplog.text
+    assert len(found) == 71
+    assert "1 label rows match no file: labels.csv: f3.fits" in caplog.text
     assert "3 files are without a label" in caplog.text
 
 
@@ -168,9 +168,7 @@ def test_mixed_frames_are_compared_with_nothing(make_night, tmp_path):
     found = read(tmp_path / "cache", wanted, seq_dirs=[night], mixed_dirs=[mixed])
     ordered, loose = found.nights
     assert list(ordered.features) == list(loose.features)
-    assert ordered.star_field is not None
     assert ordered.features["transparency"].notna().all()
-    assert loose.star_field is None
     assert loose.features[["transparency", "jump_px", "missing_share", "hours"]].isna().all().all()
     assert loose.features["n_stars"].min() > 5
 
@@ -227,8 +225,13 @@ def test_labels_of_frames_that_are_passed_over_mean_no_others(make_night, build,
     away = frozenset((old / "rejected").iterdir())
     with caplog.at_level(logging.WARNING):
         found = build(seq_dirs=[root], passed_over=away)
+    assert "match no file" not in caplog.text
     assert labels_by_name(found) == {"f1.fits": None, "f2.fits": None, "f3.fits": None}
-    assert found.unmatched_labels == ()
+
+
+def test_a_folder_of_labels_that_is_not_there_is_one_line(make_night, build, tmp_path):
+    with pytest.raises(NightsiftError, match=r"data\.label_dirs: .*/nowhere is no folder"):
+        build(seq_dirs=[make_night("n", n=3)], label_dirs=[tmp_path / "nowhere"])
 
 
 def test_the_fingerprint_of_a_night_survives_a_move(make_night, build, tmp_path):

@@ -116,18 +116,16 @@ class Member(NamedTuple):
     causes: Floats
     labels: Floats
 
-    @property
-    def refs(self) -> list[TensorRef]:
-        """Where the tensors are kept."""
-        return [_ref(look) for look in self.night.looks]
+    def refs(self, rows: npt.NDArray[np.intp]) -> list[TensorRef]:
+        """Where the tensors of some frames are kept."""
+        return [_ref(self.night.looks[row]) for row in rows]
 
     def frames(self, rows: npt.NDArray[np.intp], *, judged: bool = True) -> FrameBatch:
         """Some frames of the night; without their labels and causes where not `judged`."""
-        refs = self.refs
         labels = self.labels[rows] if judged else np.full(len(rows), UNLABELLED, np.float32)
         causes = self.causes[rows] if judged else np.full_like(self.causes[rows], UNLABELLED)
         return FrameBatch(
-            torch.from_numpy(read_tensors(refs[row] for row in rows)),
+            torch.from_numpy(read_tensors(self.refs(rows))),
             torch.from_numpy(self.inputs[rows]),
             torch.from_numpy(labels),
             torch.from_numpy(causes),
@@ -155,9 +153,9 @@ def make_member(number: int, night: Night, inputs: Floats, causes: Sequence[str]
 def night_batch(member: Member, rows: npt.NDArray[np.intp], *, window: int) -> NightBatch:
     """Some frames of one night in time order; windows reach over these frames alone."""
     windows, mask = centred_windows(len(rows) if member.night.ordered else 0, window)
-    refs, files = member.refs, member.night.files
+    files = member.night.files
     return NightBatch(
-        StoredFrames([refs[row] for row in rows]),
+        StoredFrames(member.refs(rows)),
         torch.from_numpy(member.inputs[rows]),
         torch.from_numpy(member.labels[rows]),
         torch.from_numpy(member.causes[rows]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 from collections.abc import Iterator
@@ -65,6 +66,7 @@ def walk_files(root: Path) -> Iterator[Path]:
                 (linked if entry.is_symlink() else real).append(entry)
 
 
+@functools.lru_cache(maxsize=4096)
 def folder_key(folder: Path) -> tuple[_NaturalKey, ...]:
     """Sort key of a folder: its parts in natural order."""
     return tuple(natural_key(part) for part in folder.parts)

@@ -51,13 +51,11 @@ class LabelMatch(NamedTuple):
         labels: 1 bad, 0 good; labelled files only.
         extras: the other columns of a matched file's row, notes included.
         unmatched_rows: `table: name` of rows that mean none of the files.
-        unlabelled: files without a label, in the order given.
     """
 
     labels: dict[Path, int]
     extras: dict[Path, dict[str, str]]
     unmatched_rows: list[str]
-    unlabelled: list[Path]
 
 
 def parse_label(text: str) -> int | None:
@@ -152,14 +150,13 @@ def match_labels(tables: Sequence[LabelTable], files: Sequence[Path]) -> LabelMa
         NightsiftError: a row could mean several files, or a table contradicts itself.
     """
     index = FileIndex(files)
-    match = LabelMatch({}, {}, [], [])
+    match = LabelMatch({}, {}, [])
     for table in tables:
         own = _match_table(table, index, match)
         differing = sum(match.labels.get(path, label) != label for path, label in own.items())
         if differing:
             log.warning("%s: %d labels differ from an earlier table", table.path, differing)
         match.labels.update({p: label for p, label in own.items() if p not in match.labels})
-    match.unlabelled.extend(path for path in files if path not in match.labels)
     return match
 
 

@@ -19,7 +19,7 @@ CREATE TABLE IF NOT EXISTS look (
 );
 """
 # Databases kept open at once by a thread: memory and handles stay bounded.
-_OPEN = 16
+_OPEN = 128
 _WAIT_S = 60.0
 _MMAP_BYTES = 1 << 31
 

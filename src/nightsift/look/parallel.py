@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import (
     FIRST_COMPLETED,
     Executor,
@@ -66,8 +66,8 @@ def as_completed(
     *,
     ahead: int,
     once_running: Callable[[], object] = lambda: None,
-) -> Iterator[Result]:
-    """Results as they become ready.
+) -> Generator[Result, None, None]:
+    """Results as they become ready; what has not begun when the caller stops is left undone.
 
     Args:
         pool: does the work.
@@ -78,9 +78,13 @@ def as_completed(
     """
     waiting = iter(jobs)
     running = {pool.submit(work, job) for job in islice(waiting, ahead)}
-    once_running()
-    while running:
-        finished, running = wait(running, return_when=FIRST_COMPLETED)
-        for future in finished:
-            yield future.result()
-        running |= {pool.submit(work, job) for job in islice(waiting, len(finished))}
+    try:
+        once_running()
+        while running:
+            finished, running = wait(running, return_when=FIRST_COMPLETED)
+            for future in finished:
+                yield future.result()
+            running |= {pool.submit(work, job) for job in islice(waiting, len(finished))}
+    finally:
+        for future in running:
+            future.cancel()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from nightsift.look.look import Look, Taken, Wanted, take_look
@@ -55,9 +56,14 @@ def look_at(
     failed: dict[Path, Look] = {}
     batch: list[Taken] = []
     workers = worker_count(workers)
-    done = len(set(files)) - len(jobs)
-    with make_pool(workers, len(jobs), processes=processes) as pool:
-        results = as_completed(pool, _take, jobs, ahead=_AHEAD * workers, once_running=once_reading)
+    count = len(set(files))
+    done = count - len(jobs)
+    ahead = _AHEAD * workers
+    with (
+        make_pool(workers, len(jobs), processes=processes) as pool,
+        # Closed before the pool, which would do all that it was given.
+        closing(as_completed(pool, _take, jobs, ahead=ahead, once_running=once_reading)) as results,
+    ):
         for number, taken in enumerate(results, start=1):
             if taken.error:
                 failed[taken.path] = Look(taken.path, error=taken.error)
@@ -66,7 +72,7 @@ def look_at(
                 store.add(batch, wanted)
                 batch.clear()
             if progress:
-                progress(done + number, len(set(files)))
+                progress(done + number, count)
     store.add(batch, wanted)
     if jobs:
         kept |= store.read([path for path, _ in jobs], wanted)

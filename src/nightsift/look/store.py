@@ -91,6 +91,16 @@ def read_tensors(refs: Iterable[TensorRef]) -> npt.NDArray[np.float32]:
     return stacked if stacked.ndim == 4 else stacked[:, None]
 
 
+def read_stars(refs: Iterable[Ref | None]) -> list[StarList]:
+    """Stars of frames; none where nothing was measured.
+
+    Raises:
+        NightsiftError: the cache was deleted meanwhile.
+    """
+    counts: dict[tuple[Path, str], int] = {}
+    return [NO_STARS if ref is None else _stars(ref, counts) for ref in refs]
+
+
 def read_picture(ref: Ref) -> BlockMeans | None:
     """A small picture; None where the cache was deleted meanwhile."""
     content = _content(ref)
@@ -98,11 +108,25 @@ def read_picture(ref: Ref) -> BlockMeans | None:
 
 
 def _tensor(ref: TensorRef) -> npt.NDArray[np.float32]:
-    content = _content(ref.place)
-    if content is None:
-        place = ref.place
-        raise NightsiftError(f"{place.database}: the tensor of {place.name} is gone; run again")
+    content = _needed(ref.place, "tensor")
     return np.frombuffer(content, dtype=np.float32).reshape(ref.shape)
+
+
+def _stars(ref: Ref, counts: dict[tuple[Path, str], int]) -> StarList:
+    """Stars of one frame; `counts` holds how many features stand before them, per kind."""
+    content = _needed(ref, "star list")
+    kind = ref.database, ref.key
+    if kind not in counts:
+        with open_database(ref.database) as connection:
+            counts[kind] = len(_layout(connection, ref.key))
+    return StarList(*np.frombuffer(content, dtype=np.float64)[counts[kind] :].reshape(4, -1))
+
+
+def _needed(ref: Ref, what: str) -> bytes:
+    content = _content(ref)
+    if content is None:
+        raise NightsiftError(f"{ref.database}: the {what} of {ref.name} is gone; run again")
+    return content
 
 
 def _content(ref: Ref) -> bytes | None:
@@ -117,32 +141,35 @@ def _content(ref: Ref) -> bytes | None:
 def _kept_looks(database: Path, files: Sequence[Path], wanted: Wanted) -> dict[Path, Look]:
     """Looks at files of one folder that are as they were when they were looked at."""
     stamps = {path: stamp_of(path) for path in files}
+    measured_by, tensor_by, picture_by = (
+        wanted.features_key,
+        wanted.tensor_key,
+        wanted.picture_key,
+    )
     with open_database(database) as connection:
         facts = _rows(connection, FACTS)
-        measured = _rows(connection, wanted.features_key)
-        names = _layout(connection, wanted.features_key)
-        tensors = _stamps(connection, wanted.tensor_key)
-        shape = tuple(_layout(connection, wanted.tensor_key))
-        pictures = _stamps(connection, wanted.picture_key)
+        names = _layout(connection, measured_by)
+        measured = _rows(connection, measured_by, 8 * len(names))
+        tensors = _stamps(connection, tensor_by)
+        shape = tuple(_layout(connection, tensor_by))
+        pictures = _stamps(connection, picture_by)
     out: dict[Path, Look] = {}
     for path, stamp in stamps.items():
-        known, row = facts.get(path.name), measured.get(path.name)
+        name = path.name
+        known, row = facts.get(name), measured.get(name)
         if known is None or known[0] != stamp:
             continue
+        info = FrameInfo.from_json(json.loads(known[1]))
         features: Mapping[str, float] = {}
-        stars = NO_STARS
+        stars = tensor = picture = None
         if row is not None and row[0] == stamp:
-            features, stars = _unpack(row[1], names)
-        tensor = Ref(database, path.name, wanted.tensor_key)
-        picture = Ref(database, path.name, wanted.picture_key)
-        out[path] = Look(
-            path,
-            FrameInfo.from_json(json.loads(known[1])),
-            features=features,
-            stars=stars,
-            tensor=TensorRef(tensor, shape) if tensors.get(path.name) == stamp else None,
-            picture=picture if pictures.get(path.name) == stamp else None,
-        )
+            features = dict(zip(names, np.frombuffer(row[1]).tolist(), strict=True))
+            stars = Ref(database, name, measured_by)
+        if tensors.get(name) == stamp:
+            tensor = TensorRef(Ref(database, name, tensor_by), shape)
+        if pictures.get(name) == stamp:
+            picture = Ref(database, name, picture_by)
+        out[path] = Look(path, info, "", features, stars, tensor, picture)
     return out
 
 
@@ -173,14 +200,12 @@ def _insert(connection: sqlite3.Connection, item: Taken, wanted: Wanted) -> None
                            (name, key, *stamp, value))  # fmt: skip
 
 
-def _unpack(value: bytes, names: Sequence[str]) -> tuple[Mapping[str, float], StarList]:
-    packed = np.frombuffer(value, dtype=np.float64)
-    stars = packed[len(names) :].reshape(4, -1)
-    return dict(zip(names, packed.tolist(), strict=False)), StarList(*stars)
-
-
-def _rows(connection: sqlite3.Connection, key: str) -> dict[str, tuple[Stamp, bytes]]:
-    query = "SELECT name, size, mtime_ns, value FROM look WHERE key = ?"
+def _rows(
+    connection: sqlite3.Connection, key: str, length: int | None = None
+) -> dict[str, tuple[Stamp, bytes]]:
+    """Name, stamp and value of each row of a kind, or the first `length` bytes of the value."""
+    value = "value" if length is None else f"substr(value, 1, {length})"
+    query = f"SELECT name, size, mtime_ns, {value} FROM look WHERE key = ?"
     found = connection.execute(query, (key,)) if key else []
     return {name: (Stamp(size, mtime_ns), value) for name, size, mtime_ns, value in found}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -14,23 +13,17 @@ from nightsift.look.background import GRID_COLS, GRID_ROWS
 from nightsift.look.features.levels import GRID_COLUMNS
 from nightsift.look.look import Look
 from nightsift.look.scene import StarList
+from nightsift.look.store import read_stars
 from nightsift.night.comparison import exposure_groups
 from nightsift.night.photometry import Photometry, measure_photometry
 from nightsift.night.pointing import POINTING_COLUMNS, measure_pointing
-from nightsift.night.reference import NightField, align_night
+from nightsift.night.reference import align_night
 from nightsift.night.trend import MIN_FRAMES, slow_deviation
 
 Floats = npt.NDArray[np.float64]
 
 # A change of the sky's shape must be this share of it, and this many sigma of one pixel.
 _SHAPE_SHARE, _SHAPE_SIGMA = 0.025, 0.8
-
-
-class NightFeatures(NamedTuple):
-    """The feature table, and the field that its matched stars come from."""
-
-    table: pd.DataFrame
-    field: NightField
 
 
 def single_features(name: str, looks: Sequence[Look], *, timed: bool) -> pd.DataFrame:
@@ -54,22 +47,23 @@ def single_features(name: str, looks: Sequence[Look], *, timed: bool) -> pd.Data
 
 def compared_features(
     table: pd.DataFrame, looks: Sequence[Look], shape: tuple[int, int]
-) -> NightFeatures:
-    """Match the stars of all frames, and add what that tells to the table.
+) -> pd.DataFrame:
+    """The table with what the matched stars of all frames tell.
 
     Args:
         table: from `single_features`.
         looks: of the same frames, in time order.
         shape: (H, W) of the frames, px.
     """
-    stars = _per_second([look.stars for look in looks], table["exposure_s"].to_numpy())
+    listed = read_stars(look.stars for look in looks)
+    stars = _per_second(listed, table["exposure_s"].to_numpy())
     quality = table["n_shapes"] / table["fwhm_px"].clip(lower=1.0)
     field = align_night(stars, shape, quality.to_numpy(dtype=float))
     columns: dict[str, Floats] = dict(measure_photometry(field, stars, shape)._asdict())
     columns["missing_share"] = columns["missing_stars"] / columns["expected_stars"].clip(min=1)
     columns |= measure_pointing(table, field, stars, shape)
     table = table.assign(**columns)
-    return NightFeatures(table.assign(sky_shape=_sky_shape(table)), field)
+    return table.assign(sky_shape=_sky_shape(table))
 
 
 def uncompared_features(table: pd.DataFrame) -> pd.DataFrame:

@@ -30,14 +30,12 @@ class Alignment(NamedTuple):
         scale: close to 1.
         offset: (2,) x and y, px.
         pairs: (M, 2) indices into the frame's and the reference's list.
-        residual_px: median distance of the pairs.
     """
 
     rotation_deg: float
     scale: float
     offset: Points
     pairs: npt.NDArray[np.intp]
-    residual_px: float
 
     @property
     def flipped(self) -> bool:
@@ -89,7 +87,7 @@ def match(
             difference = difference[np.abs(difference - near.offset).max(axis=1) < _NEAR_PX]
         offset, chance = _vote(difference, bin_px)
         if chance < best_chance:
-            best, best_chance = Alignment(turn, 1.0, offset, np.empty((0, 2), int), 0.0), chance
+            best, best_chance = Alignment(turn, 1.0, offset, np.empty((0, 2), int)), chance
     if best is None:
         return None
     return _refined(best, stars, reference, centre, (3 * bin_px, 1.5 * bin_px, tolerance_px))
@@ -138,25 +136,25 @@ def _refined(
     found = start
     for radius in (*radii, radii[-1]):
         moved = found.to_reference(stars, centre)
-        pairs, distance = _pairs(tree, moved, radius)
+        pairs = _pairs(tree, moved, radius)
         if len(pairs) < _MIN_PAIRS:
             return None
         found = _fit(stars[pairs[:, 0]] - centre, reference[pairs[:, 1]] - centre, found)
-        found = found._replace(pairs=pairs, residual_px=float(np.median(distance)))
+        found = found._replace(pairs=pairs)
     turned = min(abs(found.rotation_deg), 180 - abs(found.rotation_deg))
     enough = len(found.pairs) >= min(20, _LEAST_SHARE * len(stars[:_VOTERS]))
     return found if enough and abs(found.scale - 1) < 0.02 and turned < 6 else None
 
 
-def _pairs(tree: cKDTree, moved: Points, radius: float) -> tuple[npt.NDArray[np.intp], Points]:
-    """Mutual nearest neighbours within the radius: (M, 2) indices, (M,) distances."""
+def _pairs(tree: cKDTree, moved: Points, radius: float) -> npt.NDArray[np.intp]:
+    """(M, 2) indices of mutual nearest neighbours within the radius."""
     found = tree.query(moved, distance_upper_bound=radius)
     distance, index = np.asarray(found[0]), np.asarray(found[1])
     own = np.flatnonzero(np.isfinite(distance))
     order = own[np.argsort(distance[own], kind="stable")]
     _, first = np.unique(index[order], return_index=True)
     kept = np.sort(order[first])
-    return np.column_stack([kept, index[kept]]), distance[kept]
+    return np.column_stack([kept, index[kept]])
 
 
 def _fit(own: Points, other: Points, before: Alignment) -> Alignment:

@@ -15,7 +15,6 @@ import pandas as pd
 from nightsift.errors import NightsiftError
 from nightsift.look.look import Look
 from nightsift.night.comparison import Compared, Deviations
-from nightsift.night.reference import NightField
 from nightsift.night.trend import Deviation
 
 UNLABELLED = -1
@@ -49,8 +48,6 @@ class Night:
         features: (N, F) table, one row per frame: what was measured on it and, where frames
             are compared, how its stars match those of the others; `file` and `night` alone
             where nothing was measured. To be read, not to be written into.
-        star_field: the night's stars and how each frame lies on them; None where frames are not
-            compared.
     """
 
     name: str
@@ -59,7 +56,6 @@ class Night:
     ordered: bool
     timed: bool
     features: pd.DataFrame
-    star_field: NightField | None = None
     _deviations: Deviations = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -128,17 +124,15 @@ class Aside(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class NightSet:
-    """All nights of some folders, and what became of the other files and labels.
+    """All nights of some folders, and what became of the other files.
 
     Attributes:
         nights: in the order of their folders and times.
         aside: files that are part of none, unreadable ones first.
-        unmatched_labels: rows of label tables that name no file.
     """
 
     nights: tuple[Night, ...]
     aside: tuple[Aside, ...] = ()
-    unmatched_labels: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return sum(len(night) for night in self.nights)

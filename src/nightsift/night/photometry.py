@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nightsift.look.scene import StarList
-from nightsift.night.matching import Points, frame_centre
+from nightsift.night.matching import frame_centre
 from nightsift.night.reference import NightField
 
 Floats = npt.NDArray[np.float64]
@@ -190,19 +190,17 @@ def _missing(
     centre = frame_centre(shape)
     inside = np.zeros((n, k), dtype=bool)
     seen = np.zeros((n, k), dtype=bool)
-    places: list[Points | None] = [None] * n
     for i, alignment in enumerate(field.alignments):
         if alignment is not None:
             here = alignment.to_frame(field.position, centre)
             edge = min(_EDGE_PX, 0.1 * min(shape))
             inside[i] = np.all((here > edge) & (here < 2 * centre - edge), axis=1)
             seen[i, alignment.pairs[:, 1]] = True
-            places[i] = here
     held = inside.sum(axis=0)
     found = (inside & seen).sum(axis=0)
     out = np.full((3, n), np.nan)
-    for i, place in enumerate(places):
-        if place is None:
+    for i, alignment in enumerate(field.alignments):
+        if alignment is None:
             continue
         # Without this frame's own vote.
         others = held - inside[i]
@@ -213,7 +211,8 @@ def _missing(
             usual &= star_term >= np.quantile(star_term[usual], 1 / 3)
         wanted = np.flatnonzero(usual)[:_MOST_EXPECTED]
         gone = ~seen[i, wanted]
-        cell = _cell_of(place[wanted, 0], place[wanted, 1], shape)
+        place = alignment.to_frame(field.position[wanted], centre)
+        cell = _cell_of(place[:, 0], place[:, 1], shape)
         total = np.bincount(cell, minlength=MISSING_ROWS * MISSING_COLS)
         lost = np.bincount(cell[gone], minlength=MISSING_ROWS * MISSING_COLS)
         usable = total >= _MIN_STARS

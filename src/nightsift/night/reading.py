@@ -67,14 +67,14 @@ def read_nights(
             progress=progress,
             once_reading=once_reading,
         )
-    labels, unmatched = read_labels(sources, everything)
+    labels = read_labels(sources, everything)
     aside = _aside(looks, labels, leave_out)
     kept = {look.path: look for look in looks if look.path not in aside}
     plans = _plans(kept, labels, files.sequence, sources.max_gap_h, ordered=True)
     plans += _plans(kept, labels, files.mixed, sources.max_gap_h, ordered=False)
     compared = wanted.measure is not None and wanted.measure.compared
     nights = _make_nights(plans, compared=compared, workers=workers, processes=processes)
-    return NightSet(tuple(nights), tuple(aside.values()), unmatched)
+    return NightSet(tuple(nights), tuple(aside.values()))
 
 
 class _Plan(NamedTuple):
@@ -154,5 +154,4 @@ def _compared_night(plan: _Plan) -> Night:
         return Night(*plan, uncompared_features(table))
     info = plan.looks[0].info
     assert info is not None
-    found = compared_features(table, plan.looks, (info.height, info.width))
-    return Night(*plan, found.table, found.field)
+    return Night(*plan, compared_features(table, plan.looks, (info.height, info.width)))

@@ -10,7 +10,13 @@ from typing import NamedTuple
 
 from nightsift.errors import NightsiftError
 from nightsift.fits.folders import find_files
-from nightsift.fits.labels import find_label_csvs, label_from_name, match_labels, read_label_csv
+from nightsift.fits.labels import (
+    LabelTable,
+    find_label_csvs,
+    label_from_name,
+    match_labels,
+    read_label_csv,
+)
 from nightsift.night.night import Label
 
 log = logging.getLogger(__name__)
@@ -50,53 +56,64 @@ class SourceFiles(NamedTuple):
     mixed: list[Path]
 
 
-class MatchedLabels(NamedTuple):
-    """Label of each file that has one, and the rows of tables that name no file."""
-
-    labels: dict[Path, Label]
-    unmatched: tuple[str, ...]
-
-
 def find_sources(sources: Sources) -> SourceFiles:
     """The files of all folders, each once.
 
     Raises:
         NightsiftError: a folder is missing or empty, or there is no folder at all.
     """
-    sequence = _files(sources.seq_dirs, sources.passed_over)
-    taken = {path.resolve() for path in sequence}
-    mixed = [p for p in _files(sources.mixed_dirs, sources.passed_over) if p.resolve() not in taken]
-    if not sequence and not mixed:
+    sequence, mixed = (
+        _unique(path for folder in folders for path in find_files(folder))
+        for folders in (sources.seq_dirs, sources.mixed_dirs)
+    )
+    found = SourceFiles(
+        [path for path in sequence.values() if path not in sources.passed_over],
+        [
+            path
+            for real, path in mixed.items()
+            if real not in sequence and path not in sources.passed_over
+        ],
+    )
+    if not found.sequence and not found.mixed:
         raise NightsiftError("no frames: give data.seq_dirs=[..] or data.mixed_dirs=[..]")
-    return SourceFiles(sequence, mixed)
+    return found
 
 
-def read_labels(sources: Sources, files: Sequence[Path]) -> MatchedLabels:
-    """Labels and the other columns of all tables, by file.
+def read_labels(sources: Sources, files: Sequence[Path]) -> dict[Path, Label]:
+    """Labels and the other columns of all tables, of each file that has a row.
 
     Raises:
-        NightsiftError: a table is wrong, or a row could mean several files.
+        NightsiftError: a folder of labels is missing, a table is wrong, or a row could mean
+            several files.
     """
-    folders = [*sources.label_dirs, *sources.seq_dirs, *sources.mixed_dirs]
-    found = [csv for folder in folders if folder.is_dir() for csv in find_label_csvs(folder)]
-    tables = [read_label_csv(path) for path in _unique([*sources.label_csv, *found])]
-    # A row for a frame that is passed over must not label another night's of the same name.
-    match = match_labels(tables, [*files, *sources.passed_over])
-    labels = {
-        path: Label(match.labels.get(path), match.extras.get(path, {}))
-        for path in files
-        if path in match.labels or path in match.extras
-    }
+    tables = [read_label_csv(path) for path in _label_tables(sources)]
+    labels = _matched(tables, [*files, *sources.passed_over]) if tables else {}
     if sources.labels_from_names:
         for path in files:
             if path not in labels:
                 labels[path] = Label(label_from_name(path))
-    warn_listed("label rows match no file", match.unmatched_rows)
     if tables:
         nobody = Label()
         unlabelled = [str(path) for path in files if labels.get(path, nobody).value is None]
         warn_listed("files are without a label (never trained on, never counted)", unlabelled)
-    return MatchedLabels(labels, tuple(match.unmatched_rows))
+    return labels
+
+
+def _label_tables(sources: Sources) -> list[Path]:
+    for folder in sources.label_dirs:
+        if not folder.is_dir():
+            raise NightsiftError(f"data.label_dirs: {folder} is no folder")
+    folders = [*sources.label_dirs, *sources.seq_dirs, *sources.mixed_dirs]
+    found = [table for folder in folders for table in find_label_csvs(folder)]
+    return list(_unique([*sources.label_csv, *found]).values())
+
+
+def _matched(tables: Sequence[LabelTable], files: Sequence[Path]) -> dict[Path, Label]:
+    """Labels by file, among them files passed over: their rows mean no others of their names."""
+    match = match_labels(tables, files)
+    warn_listed("label rows match no file", match.unmatched_rows)
+    named = match.labels.keys() | match.extras.keys()
+    return {path: Label(match.labels.get(path), match.extras.get(path, {})) for path in named}
 
 
 def warn_listed(what: str, names: Sequence[str]) -> None:
@@ -106,13 +123,9 @@ def warn_listed(what: str, names: Sequence[str]) -> None:
         log.warning("%d %s: %s%s", len(names), what, "; ".join(names[:_LISTED]), more)
 
 
-def _files(folders: Sequence[Path], passed_over: frozenset[Path]) -> list[Path]:
-    found = _unique(path for folder in folders for path in find_files(folder))
-    return [path for path in found if path not in passed_over]
-
-
-def _unique(paths: Iterable[Path]) -> list[Path]:
+def _unique(paths: Iterable[Path]) -> dict[Path, Path]:
+    """Real path to the first path given for it."""
     seen: dict[Path, Path] = {}
     for path in paths:
         seen.setdefault(path.resolve(), path)
-    return list(seen.values())
+    return seen

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from nightsift.errors import NightsiftError
 from nightsift.look.look import Look
 from nightsift.look.scene import StarList
+from nightsift.look.store import read_stars
 from nightsift.night.matching import Alignment, frame_centre
 from nightsift.night.reference import align_night
 
@@ -64,14 +65,14 @@ def recognise_field(looks: Sequence[Look], kept: Bools) -> Field:
         raise NightsiftError("no frame of the night could be read")
     _check_count("kept frames", int(kept.sum()), FEWEST_KEPT)
     shape = (info.height, info.width)
-    field = align_night([item.stars for item in looks], shape, _fitness(looks, kept))
+    stars = read_stars(item.stars for item in looks)
+    field = align_night(stars, shape, _fitness(looks, kept))
     pairs = [(i, item) for i, item in enumerate(field.alignments) if item is not None]
     numbers = np.array([i for i, _ in pairs], dtype=np.intp)
     _check_count("frames of one field", len(pairs), _FEWEST_FRAMES)
     _check_count("kept frames of one field", int(kept[numbers].sum()), FEWEST_KEPT)
     alignments = tuple(item for _, item in pairs)
-    stars = looks[field.reference].stars
-    return Field(numbers, alignments, kept[numbers], stars, frame_centre(shape))
+    return Field(numbers, alignments, kept[numbers], stars[field.reference], frame_centre(shape))
 
 
 def fwhm_px(looks: Sequence[Look]) -> Floats:
