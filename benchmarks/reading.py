@@ -33,7 +33,7 @@ from nightsift.data.split import SplitSpec
 from nightsift.data.windows import centred_windows
 from nightsift.fits.folders import find_files
 from nightsift.look.store import LookStore
-from nightsift.look.transforms import Published
+from nightsift.look.transforms.published import Published
 from nightsift.models.architectures.joint import JointFrameSeqModel
 from nightsift.models.card import ModelCard
 from nightsift.models.weights import LoadedModel

@@ -42,7 +42,8 @@ def test_an_interrupted_run_says_how_to_go_on(run_task, quick, monkeypatch, caps
     monkeypatch.setattr(Trainer, "fit", interrupted)
     with pytest.raises(KeyboardInterrupt):
         run_task("train", *quick, "hydra.run.dir=stopped")
-    assert "interrupted; to go on: python -m train resume=stopped" in capsys.readouterr().err
+    line = f"interrupted; to go on: python -m train resume={Path('stopped').absolute()}"
+    assert line in capsys.readouterr().err
     monkeypatch.setattr(Trainer, "fit", fit)
     assert run_task("train", "resume=stopped", "trainer.max_epochs=3").status == 0
 
