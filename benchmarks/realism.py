@@ -24,7 +24,8 @@ from nightsift import simulate_night
 from nightsift.fits.folders import find_files
 from nightsift.fits.labels import find_label_csvs, match_labels, read_label_csv
 from nightsift.fits.reader import read_frame
-from nightsift.report.contact_sheet import thumbnail
+from nightsift.look.picture import block_means
+from nightsift.report.contact_sheet import grey_values
 from nightsift.report.figures import STYLE, new_figure, save_figure
 
 MEASURED = ("background_adu", "noise_adu", "fwhm_px", "elongation", "stars", "top_share", "skew")
@@ -70,7 +71,7 @@ def draw(sides: dict[str, list[Path]], out: Path) -> None:
         plots = lower.subplots(1, len(MEASURED))
         for row, (name, files) in zip(axes, sides.items(), strict=True):
             for axis, i in zip(row, np.linspace(0, len(files) - 1, 4).astype(int), strict=True):
-                image = thumbnail(read_frame(files[i]).pixels, 650)
+                image = grey_values(block_means(read_frame(files[i]).pixels, 650))
                 axis.imshow(image, cmap="gray", origin="lower")
                 axis.set(title=name, xticks=[], yticks=[])
             table = np.array([measure(path) for path in files])

@@ -78,7 +78,11 @@ def test_it_runs(name, capsys):
     assert_printed(capsys.readouterr().out, PRINTED[name])
 
 
-@pytest.mark.parametrize("name", PRINTED_APART)
+@pytest.mark.parametrize(
+    "name",
+    # It starts three processes that import torch.
+    [pytest.param(n, marks=pytest.mark.slow) if n == "sorting" else n for n in PRINTED_APART],
+)
 def test_it_runs_as_a_process(name):
     command = [sys.executable, str(FOLDER / f"{name}.py"), "--quick"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
