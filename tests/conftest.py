@@ -115,9 +115,3 @@ def judge_night(tmp_path_factory) -> Callable[..., pd.DataFrame]:
         return judged(tmp_path_factory.mktemp("night"), scenes, seed=seed)
 
     return judge
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that fork readers come first: once torch is imported, readers are not forked."""
-    early = ("test_a_profile_of_theirs_stands", "test_jobs_side_by_side_read_frames")
-    items.sort(key=lambda item: not item.name.startswith(early))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,7 +20,7 @@ class Ended(NamedTuple):
 
 
 @pytest.fixture
-def run_task(tmp_path: Path, monkeypatch, capsys) -> RunTask:
+def run_task(tmp_path: Path, monkeypatch, capsys) -> Iterator[RunTask]:
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
@@ -36,7 +36,10 @@ def run_task(tmp_path: Path, monkeypatch, capsys) -> RunTask:
         captured = capsys.readouterr()
         return Ended(status, captured.out, captured.err)
 
-    return run
+    yield run
+    # The workers of a sweep wait for more, with the paths of this test.
+    if loky := sys.modules.get("joblib.externals.loky"):
+        loky.get_reusable_executor().shutdown(wait=True, kill_workers=True)
 
 
 @pytest.fixture
