@@ -42,8 +42,8 @@ from nightsift.training.recipes import (
 from nightsift.training.scores import (
     GatheredScores,
     PartScores,
-    decided,
     decision_metrics,
+    decision_values,
     part_scores,
     ranking_metrics,
     selection,
@@ -310,7 +310,7 @@ class JointModule(pl.LightningModule):
         scores = part_scores(self._gathered.compute())
         self._log_ranking("test", scores)
         prob, threshold = self._calibrated(scores)
-        for name, value in decided(self._decisions, prob, scores.label, threshold).items():
+        for name, value in decision_values(self._decisions, prob, scores.label, threshold).items():
             self._log_epoch(name, value)
 
     def _calibrated(self, scores: PartScores) -> tuple[np.ndarray, float]:
