@@ -14,7 +14,7 @@ from nightsift.heuristics.rules import (
     all_reasons,
     compared_by_rules,
 )
-from nightsift.heuristics.score import RobustScore, judge_features
+from nightsift.heuristics.score import RobustScore, explain, judge_features
 from nightsift.heuristics.table import measure_night
 from scenes import smooth_night, write_night
 
@@ -186,6 +186,13 @@ def test_a_new_rule_with_a_reason_of_its_own_needs_no_other_change(gross_night, 
     assert list(without["reason"]) == list(gross_night["reason"])
     with pytest.raises(NightsiftError, match=r"rule 'severity_crowd_n_stars_level' is there"):
         add_rules(replace(crowd, limit=3.0))
+
+
+def test_a_deviation_that_is_no_logarithm_may_be_any_number():
+    text = "{value:.0f}, {ratio:.0f} times the usual {expected:.0f}"
+    rule = Rule(reason="moth", feature="level", kind="slow", worse=1, limit=100.0, text=text)
+    row = {"level": 4000.0, "slow_level": 3000.0}
+    assert explain(row, "moth", {rule: 30.0}) == "moth: 4000, 4 times the usual 1000"
 
 
 def test_rules_on_one_deviation_agree_on_what_is_compared(monkeypatch):

@@ -182,8 +182,12 @@ def _filled(rule: Rule, row: Mapping[Any, Any]) -> str:
     value = float(str(row[rule.feature]))
     facts = {key: item for key, item in row.items() if isinstance(item, float)}
     deviation = facts.get(f"{rule.kind}_{rule.feature}", 0.0)
-    ratio = float(np.exp(deviation))
-    expected = value / ratio if rule.log else value - deviation
+    if rule.log:
+        ratio = float(np.exp(deviation))
+        expected = value / ratio
+    else:
+        expected = value - deviation
+        ratio = value / expected if expected else float("inf")
     return rule.text.format(**{**facts, "value": value, "ratio": ratio, "expected": expected})
 
 

@@ -6,6 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+# How the note of a threshold begins that no frames could choose.
+_DEFAULT = "default: "
+
 Heads = Mapping[str, Mapping[str, Any]]
 
 
@@ -64,7 +67,7 @@ def _on_threshold(threshold: float | None, choice: Mapping[str, Any] | None) -> 
         return [f"threshold {threshold:.4f}: there is no record of what it was tuned on"]
     if not math.isclose(tuned, threshold, rel_tol=1e-6):
         return [f"threshold {threshold:.4f} was given, {tuned:.4f} is the tuned one"]
-    if why:
-        why = why.removeprefix("default: ")
+    if why.startswith(_DEFAULT):
+        why = why.removeprefix(_DEFAULT)
         return [f"threshold {threshold:.4f} is a default, none could be tuned: {why}"]
-    return []
+    return [f"threshold {threshold:.4f}: {why}"] if why else []

@@ -21,7 +21,7 @@ class LightCurve(NamedTuple):
     """Relative flux of one star along a night.
 
     Attributes:
-        files: frames on which it was looks, in time order.
+        files: frames on which it was measured, in time order.
         hours: since the first frame.
         flux: over that of the comparison stars; its median over the kept frames is 1.
         kept: frames that are not rejected.

@@ -19,6 +19,11 @@ def input_spec(card: ModelCard) -> InputSpec | None:
         NightsiftError: they do not fit the model, or cannot be read.
     """
     if not card.inputs:
+        if "features" in card.model_args:
+            raise NightsiftError(
+                "the card of these weights does not say which numbers they look at (it was "
+                "written by an older version): train them again"
+            )
         return None
     spec = InputSpec.from_json(card.inputs)
     features: Any = card.model_args.get("features")
