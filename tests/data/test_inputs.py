@@ -42,11 +42,8 @@ def look(scene: Scene, i: int, *, gain: float = 1.0, bias: float = 0.0, pause_s:
 
 def night_of(looks: list[Look], *, ordered: bool = True) -> Night:
     table = single_features("n", looks, timed=True)
-    if ordered:
-        table, field = compared_features(table, looks, SHAPE)
-    else:
-        table, field = uncompared_features(table), None
-    return Night("n", tuple(looks), (Label(),) * len(looks), ordered, True, table, field)
+    table = compared_features(table, looks, SHAPE) if ordered else uncompared_features(table)
+    return Night("n", tuple(looks), (Label(),) * len(looks), ordered, True, table)
 
 
 @pytest.fixture(scope="module")

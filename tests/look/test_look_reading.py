@@ -79,7 +79,7 @@ def equal(one: Look, other: Look) -> bool:
         {name: value for name, value in look.features.items() if not math.isnan(value)}
         for look in (one, other)
     ]
-    lists = read_stars([one.stars, other.stars])
+    lists = read_stars([one, other])
     stars = all(np.array_equal(a, b) for a, b in zip(*lists, strict=True))
     if one.tensor is None or other.tensor is None:
         return facts and values[0] == values[1] and stars and one.tensor is other.tensor
