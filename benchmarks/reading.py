@@ -81,7 +81,7 @@ def evaluate_ours(model: JointFrameSeqModel, folder: Path, cache_dir: Path, size
     card = ModelCard(img_size=size, window=WINDOW)
     sources, store = Sources(seq_dirs=[folder]), LookStore(cache_dir)
     nights = read_nights(sources, wanted_by(card), store, processes=True)
-    score_nights(LoadedModel(model, card, foreign=True), nights, batch=FRAME_BATCH)
+    score_nights(LoadedModel(model, card), nights, batch=FRAME_BATCH)
 
 
 def compare_evaluation(folder: Path, plain_frames: int, size: int) -> None:

@@ -265,7 +265,7 @@ def quick() -> None:
         for seed in range(2):
             quick_night(folder / "nights" / f"n{seed}", seed=seed)
         card = ModelCard()
-        published = LoadedModel(build_model(card).eval(), card, foreign=True)
+        published = LoadedModel(build_model(card).eval(), card)
         sets = {"simulated": folder / "nights"}
         write(folder / "out.md", sets, load_weights("pretrained"), published, folder / "cache")
 

@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from nightsift.data.batches import (
+from nightsift.data.batches import Member, make_member, night_batch
+from nightsift.data.datasets import (
+    EMPTY_ITEM,
     FrameDataset,
-    Member,
     NightDataset,
     Place,
-    Run,
     WindowDataset,
-    make_member,
-    night_batch,
+    WindowRun,
 )
 from nightsift.data.samplers import RunSampler
 from nightsift.look.look import Wanted
@@ -83,7 +82,7 @@ def test_windows_of_a_batch_share_frames_and_mean_the_same(member, run_length, r
 
 
 def test_frames_of_windows_are_judged_only_where_the_frame_head_learns_from_them(member):
-    runs = [Run(0, 2, 6)]
+    runs = [WindowRun(0, 2, 6)]
     rows = np.arange(N)
     plain = WindowDataset([(member, rows)], window=5)[runs].frames
     judged = WindowDataset([(member, rows)], window=5, judged=True)[runs].frames
@@ -97,7 +96,7 @@ def test_frames_of_windows_are_judged_only_where_the_frame_head_learns_from_them
 
 def test_windows_of_several_sequences_do_not_mix(member):
     parts = [(member, np.arange(0, 6)), (member, np.arange(8, N))]
-    batch = WindowDataset(parts, window=3)[[Run(1, 0, 2), Run(0, 5, 6)]]
+    batch = WindowDataset(parts, window=3)[[WindowRun(1, 0, 2), WindowRun(0, 5, 6)]]
     frames = tensors(member)
     expected = [[8, 8, 9], [8, 9, 10], [4, 5, 5]]
     for window, places in zip(batch.windows, expected, strict=True):
@@ -165,8 +164,10 @@ def test_an_item_is_a_night_and_loose_frames_are_joined(member, loose):
     assert items[0].inputs[:, 0].tolist() == [float(one.inputs[0, 0]) for one in loose[:3]]
 
 
-def test_an_item_beyond_the_last_has_no_frames(member):
-    empty = NightDataset([(member, np.arange(N))], window=3)[5]
+def test_a_process_without_a_night_left_gets_no_frames(member):
+    dataset = NightDataset([(member, np.arange(N))], window=3)
+    assert len(list(dataset)) == 1
+    empty = dataset[EMPTY_ITEM]
     assert len(empty.labels) == len(empty.frames) == len(empty.files) == 0
     assert empty.inputs.shape == (0, 3)
     assert empty.windows.shape == (0, 3)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from torch.utils.data import DistributedSampler, SequentialSampler
 
-from nightsift.data.batches import Place, Run
+from nightsift.data.datasets import EMPTY_ITEM, Place, WindowRun
 from nightsift.data.samplers import (
     BatchSampler,
     FixedBatches,
@@ -155,15 +155,15 @@ def test_items_are_dealt_once_and_each_process_gets_the_same_count(world: int, c
     dealt = [list(sampler) for sampler in samplers]
     assert {len(own) for own in dealt} == {len(samplers[0])} == {-(-count // world)}
     every = sorted(index for own in dealt for index in own)
-    assert every[:count] == list(range(count))
-    assert all(index >= count for index in every[count:])  # stand for empty items
-    assert [own == sorted(own) for own in dealt] == [True] * world
+    assert [index for index in every if index != EMPTY_ITEM] == list(range(count))
+    nights = [[index for index in own if index != EMPTY_ITEM] for own in dealt]
+    assert all(own == sorted(own) for own in nights)
 
 
 def test_a_run_is_a_stretch_of_one_night():
     (batch,) = RunSampler([np.zeros(3, np.float32)], batch=9, run_length=9)
     assert sorted(batch) in (
-        [Run(0, 0, 3)],
-        [Run(0, 0, 1), Run(0, 1, 3)],
-        [Run(0, 0, 2), Run(0, 2, 3)],
+        [WindowRun(0, 0, 3)],
+        [WindowRun(0, 0, 1), WindowRun(0, 1, 3)],
+        [WindowRun(0, 0, 2), WindowRun(0, 2, 3)],
     )

@@ -65,7 +65,7 @@ def test_what_is_kept_comes_back_bit_for_bit(store, night):
         look = looks[path]
         assert (look.path, look.info, look.error) == (path, taken.info, "")
         assert same(look.features, taken.measured.features)
-        (stars,) = read_stars([look.stars])
+        (stars,) = read_stars([look])
         assert len(stars.x) > 5
         for kept, made in zip(stars, taken.measured.stars, strict=True):
             np.testing.assert_array_equal(kept, made)
@@ -75,13 +75,13 @@ def test_stars_are_by_reference_and_those_of_an_unmeasured_frame_are_none(store,
     fill(store, night[:1], Wanted(Robust(), 32))
     fill(store, night[1:], BOTH)
     looks = store.read(night, BOTH)
-    counts = [len(stars.x) for stars in read_stars(looks[path].stars for path in night)]
+    counts = [len(stars.x) for stars in read_stars(looks[path] for path in night)]
     assert counts[0] == 0 < min(counts[1:])
     # What processes hand on: references, whatever the number of stars.
     assert len(pickle.dumps(looks[night[1]])) < 8 * len(looks[night[1]].features) + 3000
     shutil.rmtree(store.root)
     with pytest.raises(NightsiftError, match=r"the star list of f2\.fits is gone; run again"):
-        read_stars([looks[night[1]].stars])
+        read_stars([looks[night[1]]])
 
 
 def test_tensors_are_what_the_transform_gives_in_the_order_asked(store, night):

@@ -98,7 +98,6 @@ def test_the_card_says_what_the_members_share_and_the_medians(members):
         assert getattr(card, key) == getattr(CARD, key)
     assert loaded.model.uses_inputs
     assert loaded.model.n_inputs == 7
-    assert not loaded.foreign
     assert not any(module.training for module in loaded.model.modules())
 
 
@@ -158,7 +157,6 @@ def test_a_member_without_a_card_has_the_published_one(tmp_path):
     torch.save(model.state_dict(), tmp_path / "x.pt")
     assert read_card([tmp_path / "x.pt"] * 2) is None
     loaded = load_weights([tmp_path / "x.pt"] * 2)
-    assert loaded.foreign
     assert loaded.card.transform == {"name": "published"}
 
 

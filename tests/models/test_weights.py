@@ -29,7 +29,6 @@ def test_weights_and_card_come_back_equal(saved, name):
     folder, model, card = saved
     loaded = load_weights(folder / name)
     assert loaded.card == card
-    assert not loaded.foreign
     assert not loaded.model.training
     for key, value in model.state_dict().items():
         assert torch.equal(value, loaded.model.state_dict()[key])
@@ -48,7 +47,6 @@ def test_export_loads_with_plain_torch_and_leaves_nothing_else(saved):
 def test_a_foreign_state_dict_takes_the_published_preprocessing(tmp_path):
     torch.save(JointFrameSeqModel().state_dict(), tmp_path / "x.pt")
     loaded = load_weights(tmp_path / "x.pt")
-    assert loaded.foreign
     assert loaded.card.transform == {"name": "published"}
     assert (loaded.card.window, loaded.card.threshold) == (9, 0.5)
 

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from nightsift.look.stretch import Limits, fitted, night_limits, own_limits, to_grey
+from nightsift.look.thumbnail import make_thumbnail
 from nightsift.review import thumbnails
-from nightsift.review.stretch import Limits, fitted, night_limits, own_limits, to_grey
-from nightsift.review.thumbnails import ThumbnailCache, make_thumbnail
+from nightsift.review.thumbnails import ThumbnailCache
 
 
 def test_a_faint_trail_survives():

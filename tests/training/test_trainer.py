@@ -14,6 +14,7 @@ import torch
 from torch.utils.data import DataLoader, TensorDataset
 
 from nightsift import JointModule, NightsDataModule, NightsiftError, SplitSpec, load_weights
+from nightsift.models.architectures.joint import JointFrameSeqModel
 from nightsift.training.callbacks import ThresholdCalibration, WeightsExport
 
 pytestmark = [
@@ -254,6 +255,23 @@ def test_weights_know_their_causes_whatever_reasons_there_are_today(nights, tmp_
     fitting = again.data_for([nights], cache_dir=tmp_path / "cache")
     assert fitting.causes == again.card.causes != ["cloud", "of_a_plugin"]
     assert make_trainer(tmp_path).test(again, fitting, verbose=False)
+
+
+def test_a_model_that_names_no_causes_takes_the_same_data_again(nights, tmp_path):
+    class Measured(JointFrameSeqModel):
+        """Adds one of the measured numbers to the first value of the embedding."""
+
+        uses_inputs, n_inputs = True, 1
+
+        def encode(self, frames: torch.Tensor, inputs: torch.Tensor) -> torch.Tensor:
+            embedding = super().encode(frames)
+            return embedding + torch.nan_to_num(inputs[:, :1]) * (embedding > 0)
+
+    data = make_data(nights, tmp_path, measured=True)
+    module, trainer = JointModule(Measured(**SMALL)), make_trainer(tmp_path)
+    trainer.fit(module, data)
+    assert trainer.test(module, data, verbose=False)
+    assert (module.card.causes, bool(module.card.inputs)) == ([], True)
 
 
 @pytest.mark.parametrize(

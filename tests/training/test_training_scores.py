@@ -10,7 +10,7 @@ import torch
 
 from nightsift.data.batches import NightBatch
 from nightsift.models.scoring import HeadLogits
-from nightsift.training.scores import GatheredScores, decided, decision_metrics, selection
+from nightsift.training.scores import GatheredScores, decision_metrics, decision_values, selection
 
 
 def test_average_precision_decides_and_the_loss_breaks_ties():
@@ -50,8 +50,8 @@ def test_numbers_of_nights_and_frames_survive_half_precision(precision):
 
 def test_verdicts_without_a_label_are_worth_nothing_that_is_known():
     metrics, prob = decision_metrics("test/"), np.array([0.9, 0.1])
-    values = decided(metrics, prob, np.array([1.0, 0.0]), 0.5)
+    values = decision_values(metrics, prob, np.array([1.0, 0.0]), 0.5)
     assert values == {"test/f1": 1.0, "test/recall": 1.0}
-    values = decided(metrics, prob, np.array([-1.0, -1.0]), 0.5)
+    values = decision_values(metrics, prob, np.array([-1.0, -1.0]), 0.5)
     assert values.keys() == {"test/f1", "test/recall"}
     assert all(map(math.isnan, values.values()))

@@ -1,4 +1,4 @@
-"""Batches of frames, of windows, and whole nights; tensors are read as they are needed."""
+"""What a batch holds: frames, windows, whole nights; tensors are read as they are needed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
 
 from nightsift.data.causes import cause_targets
 from nightsift.data.windows import centred_windows
@@ -167,42 +166,8 @@ def night_batch(member: Member, rows: npt.NDArray[np.intp], *, window: int) -> N
     )
 
 
-class NightDataset(Dataset[NightBatch]):
-    """One item per night; loose frames are joined to items of a useful size.
-
-    Args:
-        parts: nights and the rows of each that count, none of them empty.
-        window: frames per window, odd.
-        loose: so many loose frames, at most, are one item.
-    """
-
-    def __init__(
-        self, parts: Sequence[tuple[Member, npt.NDArray[np.intp]]], *, window: int, loose: int = 256
-    ) -> None:
-        self.window = window
-        self.items: list[list[tuple[Member, npt.NDArray[np.intp]]]] = []
-        size = 0
-        for member, rows in parts:
-            joined = self.items and not member.night.ordered and 0 < size <= loose - len(rows)
-            if joined:
-                self.items[-1].append((member, rows))
-            else:
-                self.items.append([(member, rows)])
-                size = 0
-            size = 0 if member.night.ordered else size + len(rows)
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __getitem__(self, index: int) -> NightBatch:
-        """One night, or some loose frames; beyond the last an item without frames."""
-        if index >= len(self.items):
-            return night_batch(self.items[0][0][0], np.empty(0, np.intp), window=self.window)
-        batches = [night_batch(*part, window=self.window) for part in self.items[index]]
-        return batches[0] if len(batches) == 1 else _joined(batches)
-
-
-def _joined(batches: Sequence[NightBatch]) -> NightBatch:
+def joined(batches: Sequence[NightBatch]) -> NightBatch:
+    """Loose frames of several nights as one item."""
     refs = [ref for batch in batches for ref in _refs(batch)]
     columns = {
         name: torch.cat([getattr(batch, name) for batch in batches])
@@ -215,85 +180,3 @@ def _joined(batches: Sequence[NightBatch]) -> NightBatch:
 def _refs(batch: NightBatch) -> list[TensorRef]:
     assert isinstance(batch.frames, StoredFrames)
     return batch.frames.refs
-
-
-class Place(NamedTuple):
-    """One frame: number of its night in the list at hand, and row in it."""
-
-    member: int
-    row: int
-
-
-class FrameDataset(Dataset["FrameBatch | None"]):
-    """Frames of several nights; an item is a whole batch, asked for by its places.
-
-    Args:
-        members: the nights.
-    """
-
-    def __init__(self, members: Sequence[Member]) -> None:
-        self.members = members
-
-    def __getitem__(self, places: Sequence[Place]) -> FrameBatch | None:
-        """The batch of `places`, or None for none."""
-        if not places:
-            return None
-        single = [self.members[m].frames(np.array([row])) for m, row in places]
-        return FrameBatch(*(torch.cat(column) for column in zip(*single, strict=True)))
-
-
-class Run(NamedTuple):
-    """Windows centred on `start` ... `stop - 1` of one sequence."""
-
-    sequence: int
-    start: int
-    stop: int
-
-
-class WindowDataset(Dataset["WindowBatch | None"]):
-    """Runs of consecutive windows; overlapping windows share their frames.
-
-    Args:
-        sequences: nights and the rows of each that belong together, in time order.
-        window: frames per window, odd.
-        judged: whether the frame head learns from these frames too.
-    """
-
-    def __init__(
-        self,
-        sequences: Sequence[tuple[Member, npt.NDArray[np.intp]]],
-        *,
-        window: int,
-        judged: bool = False,
-    ) -> None:
-        self.sequences = sequences
-        self.half = window // 2
-        self.judged = judged
-        self.windows = [centred_windows(len(rows), window) for _, rows in sequences]
-
-    def __getitem__(self, runs: Sequence[Run]) -> WindowBatch | None:
-        """The batch of `runs`, or None for none."""
-        if not runs:
-            return None
-        frames: list[FrameBatch] = []
-        group, windows, labels, mask = [], [], [], []
-        used = 0
-        for number, run in enumerate(runs):
-            member, members_rows = self.sequences[run.sequence]
-            rows_of, inside = self.windows[run.sequence]
-            first = max(0, run.start - self.half)
-            chosen = members_rows[first : run.stop + self.half]
-            rows = torch.from_numpy(rows_of[run.start : run.stop] - first)
-            frames.append(member.frames(chosen, judged=self.judged))
-            group += [number] * len(chosen)
-            windows.append(rows + used)
-            labels.append(torch.from_numpy(member.labels[chosen])[rows])
-            mask.append(torch.from_numpy(inside[run.start : run.stop]))
-            used += len(chosen)
-        return WindowBatch(
-            FrameBatch(*(torch.cat(column) for column in zip(*frames, strict=True))),
-            torch.tensor(group),
-            torch.cat(windows),
-            torch.cat(labels),
-            torch.cat(mask),
-        )

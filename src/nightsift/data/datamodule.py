@@ -7,32 +7,23 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pytorch_lightning as pl
 from pytorch_lightning.utilities.combined_loader import CombinedLoader
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
-from nightsift.data.batches import (
-    FrameDataset,
-    Member,
-    NightBatch,
-    NightDataset,
-    Place,
-    WindowDataset,
-    make_member,
-)
+from nightsift.data.batches import Member, NightBatch, make_member
 from nightsift.data.causes import known_causes
 from nightsift.data.inputs import InputSpec, compute_inputs
-from nightsift.data.measured import measured_inputs
-from nightsift.data.samplers import (
-    BatchSampler,
-    FixedBatches,
-    FrameSampler,
-    ItemSampler,
-    RunSampler,
+from nightsift.data.loaders import (
+    Drawing,
+    Part,
+    Share,
+    labels_of,
+    night_loader,
+    training_loaders,
 )
+from nightsift.data.measured import measured_inputs
 from nightsift.data.split import PARTS, Split, SplitSpec, split_nights
-from nightsift.data.windows import check_window
 from nightsift.errors import NightsiftError
 from nightsift.look.look import Wanted
 from nightsift.look.measure import AllFeatures
@@ -42,8 +33,6 @@ from nightsift.look.transforms.robust import Robust
 from nightsift.night.night import NightSet
 from nightsift.night.reading import Bar, no_bar, read_nights
 from nightsift.night.sources import Sources
-
-Rows = npt.NDArray[np.intp]
 
 
 class ClassCounts(NamedTuple):
@@ -117,17 +106,17 @@ class NightsDataModule(pl.LightningDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        check_window(window)
         if img_size < 16:
             raise NightsiftError(f"data.img_size must be at least 16, got {img_size}")
-        if min(frame_batch, seq_batch) < 1 or not 1 <= run_length <= seq_batch:
-            raise ValueError(
-                "data.frame_batch and data.seq_batch must be >= 1, data.run_length 1 to seq_batch"
-            )
-        if frames not in ("all", "mixed"):
-            raise ValueError(f"data.frames must be all or mixed, got {frames!r}")
-        if sampler not in ("plain", "balanced"):
-            raise ValueError(f"data.sampler must be plain or balanced, got {sampler!r}")
+        self.drawing = Drawing(
+            window=window,
+            frame_batch=frame_batch,
+            seq_batch=seq_batch,
+            run_length=run_length,
+            frames=frames,
+            sampler=sampler,
+            seed=seed,
+        )
         self.sources = Sources(
             mixed_dirs=[Path(folder) for folder in mixed_dirs],
             seq_dirs=[Path(folder) for folder in seq_dirs],
@@ -150,14 +139,7 @@ class NightsDataModule(pl.LightningDataModule):
         self.store = LookStore(Path(cache_dir))
         self.workers = workers
         self.processes = processes
-        self.window = window
-        self.frame_batch = frame_batch
-        self.seq_batch = seq_batch
-        self.run_length = run_length
-        self.frames = frames
-        self.balanced = sampler == "balanced"
         self.split_spec = split or SplitSpec()
-        self.seed = seed
         self.bar: Bar = no_bar
         self._nights: NightSet | None = None
         self._split: Split | None = None
@@ -185,7 +167,7 @@ class NightsDataModule(pl.LightningDataModule):
         return {
             "transform": transform.spec(),
             "img_size": self.wanted.img_size,
-            "window": self.window,
+            "window": self.drawing.window,
             "inputs": self.inputs.to_json() if self.inputs else {},
             "causes": list(self.causes),
         }
@@ -214,7 +196,9 @@ class NightsDataModule(pl.LightningDataModule):
         if stage == "predict":
             return
         if self._split is None:
-            self._split = split_nights(self.nights.nights, self.split_spec, window=self.window)
+            self._split = split_nights(
+                self.nights.nights, self.split_spec, window=self.drawing.window
+            )
         if stage in ("fit", None):
             self._check_labels()
 
@@ -253,61 +237,23 @@ class NightsDataModule(pl.LightningDataModule):
     def class_counts(self) -> ClassCounts:
         """Labelled training frames by class."""
         parts = self._parts("train")
-        frames = _labels(parts)
-        steps = _labels([part for part in parts if part[0].night.ordered])
+        frames = labels_of(parts)
+        steps = labels_of([part for part in parts if part[0].night.ordered])
         return ClassCounts(
             *(int(np.sum(own == value)) for own in (frames, steps) for value in (0, 1))
         )
 
-    def _parts(self, part: str) -> list[tuple[Member, Rows]]:
+    def _parts(self, part: str) -> list[Part]:
         """The nights that have frames in a part, and their rows."""
         found = [(member, self.split.rows(member.night, part)) for member in self._members]
         return [(member, rows) for member, rows in found if len(rows)]
 
     def train_dataloader(self) -> CombinedLoader:
         """Frames and windows side by side; the shorter loader adds nothing once it has ended."""
-        parts = self._parts("train")
-        loaders: dict[str, DataLoader[Any]] = {}
-        drawn = [p for p in parts if self.frames == "all" or not p[0].night.ordered]
-        places = [
-            Place(number, int(row))
-            for number, (member, rows) in enumerate(drawn)
-            for row in rows[member.labels[rows] >= 0]
-        ]
-        if places:
-            labels = np.array([drawn[m][0].labels[row] for m, row in places], dtype=np.float32)
-            frame_sampler = FrameSampler(
-                places,
-                labels,
-                batch=self.frame_batch,
-                balanced=self.balanced,
-                **self._dealing(0),
-            )
-            dataset = FrameDataset([member for member, _ in drawn])
-            loaders["frames"] = self._train_loader(dataset, frame_sampler)
-        sequences = [p for p in parts if p[0].night.ordered and (_labels([p]) >= 0).any()]
-        if sequences:
-            run_sampler = RunSampler(
-                [_labels([sequence]) for sequence in sequences],
-                batch=self.seq_batch,
-                run_length=self.run_length,
-                **self._dealing(1),
-            )
-            windows = WindowDataset(sequences, window=self.window, judged=self.frames == "mixed")
-            loaders["windows"] = self._train_loader(windows, run_sampler)
-        return CombinedLoader(loaders, mode="max_size")
-
-    def _dealing(self, purpose: int) -> dict[str, int]:
-        """Which share of the batches is this process's."""
-        rank, world = (0, 1) if self.trainer is None else _rank(self.trainer)
-        return {"seed": 2 * self.seed + purpose, "rank": rank, "world_size": world}
-
-    def _train_loader(self, dataset: Dataset[Any], sampler: BatchSampler[Any]) -> DataLoader[Any]:
         # Lightning sets it outside of its constructor, where mypy does not look.
         fixed = getattr(self.trainer, "overfit_batches", 0) > 0
-        return DataLoader(
-            dataset, sampler=FixedBatches(sampler) if fixed else sampler, batch_size=None
-        )
+        loaders = training_loaders(self._parts("train"), self.drawing, self._share, fixed=fixed)
+        return CombinedLoader(loaders, mode="max_size")
 
     def val_dataloader(self) -> DataLoader[NightBatch]:
         """Validation nights in order."""
@@ -322,20 +268,13 @@ class NightsDataModule(pl.LightningDataModule):
         whole = [(member, np.arange(len(member.night))) for member in self._members]
         return self._night_loader("prediction", whole)
 
-    def _night_loader(self, name: str, parts: list[tuple[Member, Rows]]) -> DataLoader[NightBatch]:
+    def _night_loader(self, name: str, parts: list[Part]) -> DataLoader[NightBatch]:
         if not parts:
             raise NightsiftError(f"no frames in the {name} part: change data.split")
-        dataset = NightDataset(parts, window=self.window)
-        rank, world = (0, 1) if self.trainer is None else _rank(self.trainer)
-        sampler = ItemSampler(dataset, num_replicas=world, rank=rank) if world > 1 else None
-        return DataLoader(dataset, sampler=sampler, batch_size=None)
+        return night_loader(parts, self.drawing.window, self._share)
 
-
-def _labels(parts: Sequence[tuple[Member, Rows]]) -> npt.NDArray[np.float32]:
-    return np.concatenate(
-        [*(member.labels[rows] for member, rows in parts), np.empty(0, np.float32)]
-    )
-
-
-def _rank(trainer: pl.Trainer) -> tuple[int, int]:
-    return trainer.global_rank, trainer.world_size
+    @property
+    def _share(self) -> Share:
+        if self.trainer is None:
+            return Share()
+        return Share(self.trainer.global_rank, self.trainer.world_size)

@@ -19,7 +19,7 @@ import torch
 from torch.utils.data import SequentialSampler
 from torch.utils.data.distributed import DistributedSampler
 
-from nightsift.data.batches import Place, Run
+from nightsift.data.datasets import EMPTY_ITEM, Place, WindowRun
 from nightsift.seeds import derived_seed
 
 Item = TypeVar("Item")
@@ -96,7 +96,7 @@ class FrameSampler(BatchSampler[Place]):
         return [[self.places[i] for i in part.tolist()] for part in torch.split(order, self.batch)]
 
 
-class RunSampler(BatchSampler[Run]):
+class RunSampler(BatchSampler[WindowRun]):
     """Batches of runs in random order, cut anew from a random phase in every epoch.
 
     Only windows whose centre is labelled are drawn, each once; every batch but the last is
@@ -123,12 +123,12 @@ class RunSampler(BatchSampler[Run]):
         self.batch = batch
         self.run_length = run_length
 
-    def draw(self, generator: torch.Generator) -> list[list[Run]]:
+    def draw(self, generator: torch.Generator) -> list[list[WindowRun]]:
         """Cut the labelled stretches into runs and deal them out."""
         phase = int(torch.randint(self.run_length, (1,), generator=generator))
         runs = [run for span in self.spans for run in self._cut(span, phase)]
         order = torch.randperm(len(runs), generator=generator).tolist()
-        batches: list[list[Run]] = []
+        batches: list[list[WindowRun]] = []
         free = 0
         for sequence, start, stop in (runs[i] for i in order):
             first = start
@@ -137,28 +137,28 @@ class RunSampler(BatchSampler[Run]):
                     batches.append([])
                     free = self.batch
                 last = min(stop, first + free)
-                batches[-1].append(Run(sequence, first, last))
+                batches[-1].append(WindowRun(sequence, first, last))
                 free -= last - first
                 first = last
         return batches
 
-    def _cut(self, span: Run, phase: int) -> list[Run]:
+    def _cut(self, span: WindowRun, phase: int) -> list[WindowRun]:
         cuts = [*range(span.start + phase, span.stop, self.run_length)]
         edges = sorted({span.start, *cuts, span.stop})
-        return [Run(span.sequence, start, stop) for start, stop in pairwise(edges)]
+        return [WindowRun(span.sequence, start, stop) for start, stop in pairwise(edges)]
 
 
 class ItemSampler(DistributedSampler[Any], SequentialSampler):
     """All items in order, dealt to processes, none twice.
 
     Both bases are what Lightning asks for before it would replace a sampler. Every process gets the
-    same count, since each step synchronises buffers: the index one beyond the last, which stands
-    for an empty item, fills up.
+    same count, since each step synchronises buffers: `EMPTY_ITEM` fills up.
     """
 
     def __iter__(self) -> Iterator[int]:
-        last = len(self) * self.num_replicas
-        return iter(range(self.rank, last, self.num_replicas))
+        mine = range(self.rank, len(self) * self.num_replicas, self.num_replicas)
+        count = len(self.dataset)  # type: ignore[arg-type]
+        return (index if index < count else EMPTY_ITEM for index in mine)
 
     def __len__(self) -> int:
         return -(-len(self.dataset) // self.num_replicas)  # type: ignore[arg-type]
@@ -179,8 +179,10 @@ class FixedBatches(DistributedSampler[Any], SequentialSampler):
         return iter(self.batches)
 
 
-def _labelled_spans(sequence: int, labels: npt.NDArray[np.float32]) -> list[Run]:
+def _labelled_spans(sequence: int, labels: npt.NDArray[np.float32]) -> list[WindowRun]:
     """Stretches of consecutive labelled frames."""
     labelled = np.concatenate([[False], labels >= 0, [False]])
     edges = np.flatnonzero(labelled[1:] != labelled[:-1])
-    return [Run(sequence, int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+    return [
+        WindowRun(sequence, int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)
+    ]

@@ -17,6 +17,7 @@ from nightsift.fits.reader import UnreadableFrame, read_frame
 from nightsift.look.measure import Decoded, Measure, Measurements
 from nightsift.look.picture import VERSION as PICTURE_VERSION
 from nightsift.look.picture import BlockMeans, block_means
+from nightsift.look.scene import StarList
 from nightsift.look.transforms import Transform
 
 # To be raised when the same transform gives other tensors of the same pixels.
@@ -100,7 +101,7 @@ class Look:
         error: why there is no frame, "" where there is one.
         features: name to value, NaN where there is nothing to measure it on; empty where not
             asked for.
-        stars: where its stars are kept, for matching with other frames; None where nothing was
+        stars: for matching with other frames, or where they are kept; None where nothing was
             measured.
         tensor: where the network input is kept; None where not asked for.
         picture: where the small picture is kept; None where not asked for.
@@ -110,7 +111,7 @@ class Look:
     info: FrameInfo | None = None
     error: str = ""
     features: Mapping[str, float] = field(default_factory=dict)
-    stars: Ref | None = None
+    stars: StarList | Ref | None = None
     tensor: TensorRef | None = None
     picture: Ref | None = None
 

@@ -91,14 +91,17 @@ def read_tensors(refs: Iterable[TensorRef]) -> npt.NDArray[np.float32]:
     return stacked if stacked.ndim == 4 else stacked[:, None]
 
 
-def read_stars(refs: Iterable[Ref | None]) -> list[StarList]:
-    """Stars of frames; none where nothing was measured.
+def read_stars(looks: Iterable[Look]) -> list[StarList]:
+    """Stars of frames, wherever they are kept; none where nothing was measured.
 
     Raises:
         NightsiftError: the cache was deleted meanwhile.
     """
     counts: dict[tuple[Path, str], int] = {}
-    return [NO_STARS if ref is None else _stars(ref, counts) for ref in refs]
+    return [
+        _stars(look.stars, counts) if isinstance(look.stars, Ref) else look.stars or NO_STARS
+        for look in looks
+    ]
 
 
 def read_picture(ref: Ref) -> BlockMeans | None:

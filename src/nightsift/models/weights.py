@@ -34,11 +34,10 @@ CALIBRATION_KEY = "nightsift_calibration"
 
 
 class LoadedModel(NamedTuple):
-    """A model in eval mode with its card; `foreign` when a file came without a card."""
+    """A model in eval mode with its card."""
 
     model: JointModel
     card: ModelCard
-    foreign: bool
 
 
 def build_model(card: ModelCard) -> JointModel:
@@ -119,7 +118,7 @@ def load_weights(source: Source) -> LoadedModel:
     model.load_state_dict(
         {f"members.{i}.{key}": v for i, state in enumerate(states) for key, v in state.items()}
     )
-    return LoadedModel(model.eval(), card, any(member.foreign for member in members))
+    return LoadedModel(model.eval(), card)
 
 
 def _load_one(path: Path) -> LoadedModel:
@@ -130,14 +129,13 @@ def _load_one(path: Path) -> LoadedModel:
         state, card = _split_checkpoint(_load_tensors(path), path)
     else:
         state = _load_tensors(path)
-    foreign = card is None
     card = card or ModelCard()
     try:
         model = build_model(card)
     except NightsiftError as error:
         raise NightsiftError(f"{path}: {error}") from error
     _load_strictly(model, state, path)
-    return LoadedModel(model.eval(), card, foreign)
+    return LoadedModel(model.eval(), card)
 
 
 def _load_tensors(path: Path) -> Any:

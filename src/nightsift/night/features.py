@@ -55,7 +55,7 @@ def compared_features(
         looks: of the same frames, in time order.
         shape: (H, W) of the frames, px.
     """
-    listed = read_stars(look.stars for look in looks)
+    listed = read_stars(looks)
     stars = _per_second(listed, table["exposure_s"].to_numpy())
     quality = table["n_shapes"] / table["fwhm_px"].clip(lower=1.0)
     field = align_night(stars, shape, quality.to_numpy(dtype=float))

@@ -65,7 +65,7 @@ def recognise_field(looks: Sequence[Look], kept: Bools) -> Field:
         raise NightsiftError("no frame of the night could be read")
     _check_count("kept frames", int(kept.sum()), FEWEST_KEPT)
     shape = (info.height, info.width)
-    stars = read_stars(item.stars for item in looks)
+    stars = read_stars(looks)
     field = align_night(stars, shape, _fitness(looks, kept))
     pairs = [(i, item) for i, item in enumerate(field.alignments) if item is not None]
     numbers = np.array([i for i, _ in pairs], dtype=np.intp)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import logging
 import textwrap
 from collections.abc import Collection
 from pathlib import Path
@@ -20,8 +19,6 @@ from nightsift.report.features import features_figure
 from nightsift.report.figures import BAD, GOOD, save_figure
 from nightsift.report.pictures import FramePictures
 from nightsift.report.terminal import console, rows_by_night
-
-log = logging.getLogger(__name__)
 
 # Nights with a figure of their own, those with most flagged frames first.
 MAX_NIGHTS = 24

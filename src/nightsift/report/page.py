@@ -15,10 +15,10 @@ from PIL import Image
 
 from nightsift.files import replacing
 from nightsift.fits.reader import UnreadableFrame
+from nightsift.look.stretch import Limits, night_limits, thumbnail_grey
+from nightsift.look.thumbnail import Thumbnail, stretched
 from nightsift.report.page_style import SCRIPT, STYLE
 from nightsift.report.pictures import PICTURE_PX, FramePictures, Grey
-from nightsift.review.stretch import Limits, night_limits, thumbnail_grey
-from nightsift.review.thumbnails import Thumbnail, stretched
 from nightsift.sorting.verdicts import VERDICTS, spells
 
 # Pictures of one page: more would be megabytes that nobody looks through.

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from matplotlib.axes import Axes
 
 from nightsift.look.blocks import block_mean
+from nightsift.look.stretch import Limits, resized, to_grey
 from nightsift.review.stars import Profile, star_profile
-from nightsift.review.stretch import Limits, resized, to_grey
 from nightsift.review.tiles import CURSOR, SELECTED, TEXT
 
 _MIN_SPAN_PX = 16.0

@@ -10,11 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from nightsift.look.stretch import Limits
 from nightsift.review.large import LargeView
 from nightsift.review.pictures import Pictures
 from nightsift.review.raster import Raster
 from nightsift.review.state import ReviewState
-from nightsift.review.stretch import Limits
 from nightsift.review.strip import Strip
 from nightsift.review.tiles import BACKGROUND, CONFLICT, TEXT, Box, Layout, Tile, compose
 from nightsift.review.titles import frame_ink, frame_title, head_text, help_text

@@ -6,8 +6,8 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from pathlib import Path
 
+from nightsift.look.stretch import Grey, Limits, night_limits, own_limits, thumbnail_grey
 from nightsift.review.state import ReviewState
-from nightsift.review.stretch import Grey, Limits, night_limits, own_limits, thumbnail_grey
 from nightsift.review.thumbnails import ThumbnailCache
 
 # Pages made ahead on either side of the current one before the rest of the night.

@@ -11,58 +11,18 @@ import zipfile
 from collections import OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from nightsift.files import replacing
 from nightsift.fits.reader import UnreadableFrame, read_frame
-from nightsift.look.picture import BlockMeans, block_means
+from nightsift.look.thumbnail import Thumbnail, make_thumbnail
 
 log = logging.getLogger(__name__)
 
 FORMAT = 1
 # About 900 thumbnails of a square camera at the usual size.
 MEMORY_BYTES = 160_000_000
-
-
-class Thumbnail(NamedTuple):
-    """A frame averaged over blocks.
-
-    Attributes:
-        values: (h, w) float16, above the background in units of the noise of a block.
-        background_adu: median of the blocks.
-        noise_adu: 1.4826 MAD of the blocks; 1 where that is 0.
-        low: lower limit of the frame's own stretch, in units of `values`.
-        high: upper limit.
-        error: why there is no picture; `values` is empty then.
-    """
-
-    values: npt.NDArray[np.float16]
-    background_adu: float = float("nan")
-    noise_adu: float = 1.0
-    low: float = 0.0
-    high: float = 1.0
-    error: str = ""
-
-
-def make_thumbnail(pixels: npt.NDArray[Any], side: int) -> Thumbnail:
-    """Average a frame and find its background, noise and stretch.
-
-    The stretch begins at the lower limit of zscale (IRAF's algorithm, astropy's
-    `ZScaleInterval`) and ends well above the upper one, for the stars.
-    """
-    return stretched(block_means(pixels, side))
-
-
-def stretched(picture: BlockMeans) -> Thumbnail:
-    """A small picture with the limits between which it is shown by itself."""
-    from astropy.visualization import ZScaleInterval  # it imports matplotlib: not before the window
-
-    values = picture.values.astype(np.float64)
-    low, high = (float(limit) for limit in ZScaleInterval().get_limits(values))
-    return Thumbnail(*picture, low, max(high, low + 1e-3))
 
 
 class ThumbnailCache:
@@ -89,7 +49,6 @@ class ThumbnailCache:
         self._bytes = 0
         self._queue: list[Path] = []
         self._busy: set[Path] = set()
-        self._made = 0
         self._changed = threading.Condition()
         self._closed = False
         self._threads = [
@@ -98,11 +57,6 @@ class ThumbnailCache:
         ]
         for thread in self._threads:
             thread.start()
-
-    @property
-    def made(self) -> int:
-        """Counts pictures that became available; a change means there is something to draw."""
-        return self._made
 
     def get(self, path: Path) -> Thumbnail | None:
         """The picture if it is in memory."""
@@ -139,7 +93,6 @@ class ThumbnailCache:
             with self._changed:
                 self._busy.discard(path)
                 self._keep(path, thumbnail)
-                self._made += 1
                 self._changed.notify_all()
 
     def _next(self) -> Path | None:

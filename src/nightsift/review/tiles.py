@@ -11,7 +11,7 @@ import numpy.typing as npt
 from matplotlib.font_manager import findfont
 from PIL import Image, ImageDraw, ImageFont
 
-from nightsift.review.stretch import Grey
+from nightsift.look.stretch import Grey
 
 Rgba = npt.NDArray[np.uint8]
 _Packed = npt.NDArray[np.uint32]

@@ -2,60 +2,41 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
-from torch.optim.lr_scheduler import ReduceLROnPlateau
 from torchmetrics import MeanMetric
 
 from nightsift.data.augment import augment
 from nightsift.data.batches import FrameBatch, NightBatch
-from nightsift.data.datamodule import NightsDataModule
-from nightsift.errors import NightsiftError
-from nightsift.look.transforms import build_transform
 from nightsift.metrics.threshold import is_bad
-from nightsift.models.architectures import ARCHITECTURES, arguments_from_data
 from nightsift.models.card import ModelCard
 from nightsift.models.contract import check_planes
 from nightsift.models.fusion import fuse
 from nightsift.models.scoring import HeadLogits, head_logits, probabilities
-from nightsift.models.weights import CALIBRATION_KEY, build_model
 from nightsift.seeds import derived_seed
-from nightsift.training.card import input_spec
+from nightsift.training.card_module import CardModule
 from nightsift.training.foreign import as_night, as_training_batch
 from nightsift.training.losses import JointLoss, Loss
-from nightsift.training.recipes import (
-    DEFAULT_OPTIMIZER,
-    MakeOptimizer,
-    MakeScheduler,
-    as_recipe,
-    make_optimizer,
-    make_scheduler,
-)
+from nightsift.training.optimizer_hooks import OptimizerHooks
+from nightsift.training.recipes import MakeOptimizer, MakeScheduler
 from nightsift.training.scores import (
     GatheredScores,
     PartScores,
-    decided,
     decision_metrics,
+    decision_values,
     part_scores,
     ranking_metrics,
     selection,
     update_ranking,
 )
-from nightsift.training.versions import versions
-
-# What a model is fed with: it must not change once there are weights.
-_INPUT_FACTS = ("transform", "img_size", "window", "inputs", "causes")
 
 
-class JointModule(pl.LightningModule):
+class JointModule(CardModule, OptimizerHooks):
     """Trains a model with a frame and a sequence head; `JointModule()` is enough to begin with.
 
     Its hyper-parameters are primitives, so that `JointModule.load_from_checkpoint(path)` needs
@@ -83,8 +64,6 @@ class JointModule(pl.LightningModule):
         encode_batch: frames of a night encoded at once.
     """
 
-    model: Any
-
     def __init__(
         self,
         model: str | nn.Module = "JointFrameSeqModel",
@@ -100,41 +79,24 @@ class JointModule(pl.LightningModule):
         encode_batch: int = 32,
     ) -> None:
         super().__init__()
-        self._input_is_fixed = card is not None
-        if isinstance(card, Mapping):
-            card = ModelCard.from_json(card)
-        if card is None:
-            name = model if isinstance(model, str) else type(model).__name__
-            card = ModelCard(
-                architecture=name,
-                model_args=dict(model_args or {}),
-                fusion=dict(fusion or {"policy": "weighted", "frame_weight": 0.8}),
-            )
-        self.card = card
+        self.take_card(model, model_args, fusion, card)
         self.loss: Loss = JointLoss(**(loss or {})) if _is_arguments(loss) else loss  # type: ignore[arg-type,assignment]
-        optimizer = DEFAULT_OPTIMIZER if optimizer is None else optimizer
-        self._optimizer = make_optimizer(optimizer)
-        self._scheduler = None if scheduler is None else make_scheduler(scheduler)
+        self.take_recipes(optimizer, scheduler)
         self.seed = seed
         self.augmentation = augmentation
         self.encode_batch = encode_batch
-        self.calibration: dict[str, Any] = {}
         self.validation: PartScores | None = None
-        self._pending_plateau: float | None = None
         self.save_hyperparameters(
             {
-                "card": card.to_json(),
+                "card": self.card.to_json(),
                 "loss": self.loss.arguments if type(self.loss) is JointLoss else None,
-                "optimizer": as_recipe(optimizer),
-                "scheduler": as_recipe(scheduler),
+                "optimizer": self.recipes["optimizer"],
+                "scheduler": self.recipes["scheduler"],
                 "seed": seed,
                 "augmentation": augmentation,
                 "encode_batch": encode_batch,
             }
         )
-        self.model = None if isinstance(model, str) else model
-        if self.model is None and (self._input_is_fixed or not self._uses_inputs):
-            self.model = build_model(card)
         self._losses = nn.ModuleDict(
             {name: MeanMetric() for name in ("loss", "frame_loss", "seq_loss")}
         )
@@ -143,96 +105,17 @@ class JointModule(pl.LightningModule):
         self._decisions = decision_metrics("test/")
 
     def setup(self, stage: str) -> None:
-        """Take over what the data module says of the input, and build what depends on it.
-
-        Once it was trained with a data module it takes no other input.
+        """Take over what the data module says of the input, and of the classes for the loss.
 
         Raises:
             NightsiftError: the data module makes another input than the weights were made for.
         """
-        datamodule = getattr(self.trainer, "datamodule", None)
-        facts: dict[str, Any] = getattr(datamodule, "card_facts", {})
-        if facts and not self._uses_inputs:
-            facts = {**facts, "inputs": {}, "causes": []}
-        if self._input_is_fixed:
-            self._check_input(facts)
-        else:
-            self.card = dataclasses.replace(self.card, **facts)
-        if stage == "fit":
-            self._input_is_fixed |= bool(facts)
-            split = getattr(datamodule, "split_facts", {})
-            self.card = dataclasses.replace(self.card, versions=versions(), **split)
-            counts = getattr(datamodule, "class_counts", None)
-            if counts is not None:
-                self.loss.balance(counts[:2], counts[2:])
-        self.hparams["card"] = self.card.to_json()
-
-    def configure_model(self) -> None:
-        """Build the model, where it depends on the data."""
-        if self.model is None:
-            spec = input_spec(self.card)
-            if spec is None:
-                raise NightsiftError(
-                    f"model {self.card.architecture} needs measured numbers: data.measured=true"
-                )
-            arguments = arguments_from_data(
-                self.card.architecture,
-                features=len(spec.columns) - spec.gaps,
-                causes=list(self.card.causes),
-            )
-            named = self.card.causes if "causes" in arguments else []
-            arguments = {**self.card.model_args, **arguments}
-            self.card = dataclasses.replace(self.card, model_args=arguments, causes=named)
-            self.hparams["card"] = self.card.to_json()
-            self.model = build_model(self.card).to(self.device)
-
-    @property
-    def _uses_inputs(self) -> bool:
-        """Whether the model looks at measured numbers, also before it is built."""
-        kind = ARCHITECTURES.find(self.card.architecture) if self.model is None else self.model
-        return bool(getattr(kind, "uses_inputs", False))
-
-    def _check_input(self, facts: Mapping[str, Any]) -> None:
-        for name in _INPUT_FACTS:
-            if name in facts and facts[name] != getattr(self.card, name):
-                raise NightsiftError(
-                    f"these weights were made for another {name}: module.data_for([..folders]) "
-                    "gives them what they expect"
-                )
-
-    def data_for(self, seq_dirs: Sequence[str | Path], **arguments: Any) -> NightsDataModule:
-        """The data module of some nights with the input that these weights were made for.
-
-        Args:
-            seq_dirs: night folders, or folders of night folders.
-            arguments: others of `NightsDataModule`.
-        """
-        card = self.card
-        return NightsDataModule(
-            seq_dirs,
-            transform=build_transform(card.transform),
-            img_size=card.img_size,
-            window=card.window,
-            measured=input_spec(card) or False,
-            causes=card.causes,
-            **arguments,
-        )
-
-    def configure_optimizers(self) -> Any:
-        """The optimizer and, stepped by Lightning after each epoch, the scheduler."""
-        optimizer = self._optimizer(self.parameters())
-        if self._scheduler is None:
-            return optimizer
-        scheduler = self._scheduler(optimizer)
-        stepped: dict[str, Any] = {"scheduler": scheduler, "monitor": "val/loss"}
-        if isinstance(scheduler, ReduceLROnPlateau):
-            # Only a new loss tells anything; without validation there is none.
-            stepped |= {"frequency": self._epochs_per_validation, "strict": False}
-        return {"optimizer": optimizer, "lr_scheduler": stepped}
-
-    @property
-    def _epochs_per_validation(self) -> int:
-        return 1 if self._trainer is None else self._trainer.check_val_every_n_epoch or 1
+        super().setup(stage)
+        if stage != "fit":
+            return
+        counts = getattr(getattr(self.trainer, "datamodule", None), "class_counts", None)
+        if counts is not None:
+            self.loss.balance(counts[:2], counts[2:])
 
     def forward(self, frames: Tensor, inputs: Tensor | None = None) -> Tensor:
         """Probability of *bad* by the frame head, (B,), of frames (B, C, S, S)."""
@@ -310,18 +193,13 @@ class JointModule(pl.LightningModule):
         scores = part_scores(self._gathered.compute())
         self._log_ranking("test", scores)
         prob, threshold = self._calibrated(scores)
-        for name, value in decided(self._decisions, prob, scores.label, threshold).items():
+        for name, value in decision_values(self._decisions, prob, scores.label, threshold).items():
             self._log_epoch(name, value)
 
     def _calibrated(self, scores: PartScores) -> tuple[np.ndarray, float]:
         card = self.calibrated_card
         prob = scores.fused(card.fusion, temperature=card.temperature, shift=card.logit_shift)
         return prob, card.threshold
-
-    @property
-    def calibrated_card(self) -> ModelCard:
-        """The card with what calibration has found so far."""
-        return dataclasses.replace(self.card, **self.calibration)
 
     def _loss_of(self, scores: PartScores) -> float:
         label = torch.from_numpy(scores.label)
@@ -364,53 +242,6 @@ class JointModule(pl.LightningModule):
                 "prob_seq": seq,
             }
         )
-
-    def on_train_epoch_start(self) -> None:
-        """A new epoch: the last one's validation loss has been used."""
-        self._pending_plateau = None
-
-    def on_train_epoch_end(self) -> None:
-        """Remember what a plateau scheduler will be stepped with.
-
-        Lightning steps it after the checkpoint of the epoch is written and leaves that step out
-        when it resumes; `on_train_start` makes up for it.
-        """
-        value = self.trainer.callback_metrics.get("val/loss")
-        if value is not None and (self.current_epoch + 1) % self._epochs_per_validation == 0:
-            self._pending_plateau = float(value)
-
-    def on_train_start(self) -> None:
-        """Take the step of a plateau scheduler that a checkpoint was written before."""
-        if self._pending_plateau is None:
-            return
-        for scheduler in self._schedulers():
-            if isinstance(scheduler, ReduceLROnPlateau):
-                scheduler.step(self._pending_plateau)
-
-    def _schedulers(self) -> Iterator[Any]:
-        found: Any = self.lr_schedulers()
-        yield from found if isinstance(found, list) else [found] if found else []
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add what calibration found, and the step that a plateau scheduler still lacks."""
-        checkpoint[CALIBRATION_KEY] = dict(self.calibration)
-        checkpoint["nightsift_pending_plateau"] = self._pending_plateau
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take both back.
-
-        Raises:
-            NightsiftError: the model of the checkpoint was given other numbers or causes.
-        """
-        before = checkpoint.get("hyper_parameters", {}).get("card", {})
-        for name in ("inputs", "causes"):
-            if before.get(name, getattr(self.card, name)) != getattr(self.card, name):
-                raise NightsiftError(
-                    f"the checkpoint was made with other {name}: "
-                    "give the same plugins and data keys as then"
-                )
-        self.calibration = dict(checkpoint.get(CALIBRATION_KEY, {}))
-        self._pending_plateau = checkpoint.get("nightsift_pending_plateau")
 
 
 def _is_arguments(loss: object) -> bool:

@@ -20,7 +20,8 @@ from nightsift.models.fusion import fuse
 from nightsift.models.scoring import HeadLogits
 
 Floats = npt.NDArray[np.float64]
-HEADS = ("frame", "seq", "fused")
+# As they are called in what is logged.
+_HEADS = ("frame", "seq", "fused")
 
 
 class PartScores(NamedTuple):
@@ -102,7 +103,7 @@ def ranking_metrics(prefix: str) -> MetricCollection:
     metrics: dict[str, Metric | MetricCollection] = {
         # A head may have scored none: torchmetrics' checks expect at least one.
         f"{head}_ap": AveragePrecision(sync_on_compute=False, validate_args=False)
-        for head in HEADS
+        for head in _HEADS
     }
     return MetricCollection(metrics, prefix=prefix, compute_groups=False)
 
@@ -131,7 +132,7 @@ def update_ranking(
         metrics[f"{head}_ap"].update(torch.from_numpy(prob[known]), label)
 
 
-def decided(
+def decision_values(
     metrics: MetricCollection, prob: Floats, label: Floats, threshold: float
 ) -> dict[str, float]:
     """The metrics of the verdicts on labelled frames alone; NaN where there is no label."""

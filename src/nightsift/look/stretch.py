@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from nightsift.review.thumbnails import Thumbnail
+from nightsift.look.thumbnail import Thumbnail
 
 # zscale's range shows the sky; as much again above it keeps the cores of stars apart. The
 # softening of asinh (Lupton et al. 1999, AJ 118, 1406) leaves the sky nearly linear.
