@@ -43,7 +43,9 @@ def look(scene: Scene, i: int, *, gain: float = 1.0, bias: float = 0.0, pause_s:
 
 def night_of(looks: list[Look], *, ordered: bool = True) -> Night:
     table = single_features("n", looks, timed=True)
-    table = compared_features(table, looks, SHAPE) if ordered else uncompared_features(table)
+    table = (
+        compared_features(table, looks, SHAPE)[0] if ordered else uncompared_features(table, looks)
+    )
     return Night("n", tuple(looks), (Label(),) * len(looks), ordered, True, table)
 
 

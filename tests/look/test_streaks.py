@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from nightsift.look.features.streaks import GRID, PIECE, _slopes
+from nightsift.look.lines import GRID
+from nightsift.night.streaks import PIECE, _slopes
 from scenes import Scene, frame, measure
 
 LIMIT = 7.0

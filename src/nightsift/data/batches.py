@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from nightsift.data.causes import cause_targets
+from nightsift.data.changes import Planes
 from nightsift.data.windows import centred_windows
 from nightsift.look.look import Look, TensorRef
 from nightsift.look.store import read_tensors
@@ -56,22 +58,29 @@ class WindowBatch(NamedTuple):
 
 
 class StoredFrames:
-    """Tensors of many frames that stay on disk until a part of them is asked for.
+    """Pixels of many frames that stay on disk until a part of them is asked for.
 
     Args:
-        refs: where they are kept.
+        places: night and row of each frame.
     """
 
-    def __init__(self, refs: Sequence[TensorRef]) -> None:
-        self.refs = list(refs)
+    def __init__(self, places: Sequence[tuple[Member, int]]) -> None:
+        self.places = list(places)
 
     def __len__(self) -> int:
-        return len(self.refs)
+        return len(self.places)
 
     def __getitem__(self, part: slice) -> Tensor:
         """(B, C, S, S) float32 of a part."""
-        refs = self.refs[part]
-        return torch.from_numpy(read_tensors(refs)) if refs else torch.empty(0)
+        places = self.places[part]
+        if not places:
+            return torch.empty(0)
+        runs = groupby(places, key=lambda place: place[0].number)
+        pixels = []
+        for _, run in runs:
+            own = list(run)
+            pixels.append(own[0][0].pixels(np.array([row for _, row in own])))
+        return torch.from_numpy(np.concatenate(pixels))
 
 
 class NightBatch(NamedTuple):
@@ -107,24 +116,36 @@ class NightBatch(NamedTuple):
 
 
 class Member(NamedTuple):
-    """One night as it is batched: tensors, numbers, labels, all (N, ...) in time order."""
+    """One night as it is batched: numbers and labels, all (N, ...) in time order.
+
+    Attributes:
+        number: among the nights read together.
+        night: the night.
+        inputs: (N, F).
+        causes: (N, K).
+        labels: (N,).
+        changes: gives the planes that a model sees of each frame; None for the frames' own.
+    """
 
     number: int
     night: Night
     inputs: Floats
     causes: Floats
     labels: Floats
+    changes: Planes | None = None
 
-    def refs(self, rows: npt.NDArray[np.intp]) -> list[TensorRef]:
-        """Where the tensors of some frames are kept."""
-        return [_ref(self.night.looks[row]) for row in rows]
+    def pixels(self, rows: npt.NDArray[np.intp]) -> Floats:
+        """(B, C, S, S) what a model sees of the pixels of some frames."""
+        if self.changes is not None:
+            return self.changes.planes(rows)
+        return read_tensors([_ref(self.night.looks[row]) for row in rows])
 
     def frames(self, rows: npt.NDArray[np.intp], *, judged: bool = True) -> FrameBatch:
         """Some frames of the night; without their labels and causes where not `judged`."""
         labels = self.labels[rows] if judged else np.full(len(rows), UNLABELLED, np.float32)
         causes = self.causes[rows] if judged else np.full_like(self.causes[rows], UNLABELLED)
         return FrameBatch(
-            torch.from_numpy(read_tensors(self.refs(rows))),
+            torch.from_numpy(self.pixels(rows)),
             torch.from_numpy(self.inputs[rows]),
             torch.from_numpy(labels),
             torch.from_numpy(causes),
@@ -137,7 +158,13 @@ def _ref(look: Look) -> TensorRef:
     return look.tensor
 
 
-def make_member(number: int, night: Night, inputs: Floats, causes: Sequence[str] = ()) -> Member:
+def make_member(
+    number: int,
+    night: Night,
+    inputs: Floats,
+    causes: Sequence[str] = (),
+    changes: Planes | None = None,
+) -> Member:
     """A night ready to be batched.
 
     Args:
@@ -145,8 +172,10 @@ def make_member(number: int, night: Night, inputs: Floats, causes: Sequence[str]
         night: the night.
         inputs: (N, F) of `nightsift.data.inputs.InputSpec.compute`; F may be 0.
         causes: names that the cause head is taught.
+        changes: as in `Member`.
     """
-    return Member(number, night, inputs, cause_targets(night.labels, causes), night.label_values)
+    targets = cause_targets(night.labels, causes)
+    return Member(number, night, inputs, targets, night.label_values, changes)
 
 
 def night_batch(member: Member, rows: npt.NDArray[np.intp], *, window: int) -> NightBatch:
@@ -154,7 +183,7 @@ def night_batch(member: Member, rows: npt.NDArray[np.intp], *, window: int) -> N
     windows, mask = centred_windows(len(rows) if member.night.ordered else 0, window)
     files = member.night.files
     return NightBatch(
-        StoredFrames(member.refs(rows)),
+        StoredFrames([(member, int(row)) for row in rows]),
         torch.from_numpy(member.inputs[rows]),
         torch.from_numpy(member.labels[rows]),
         torch.from_numpy(member.causes[rows]),
@@ -168,15 +197,15 @@ def night_batch(member: Member, rows: npt.NDArray[np.intp], *, window: int) -> N
 
 def joined(batches: Sequence[NightBatch]) -> NightBatch:
     """Loose frames of several nights as one item."""
-    refs = [ref for batch in batches for ref in _refs(batch)]
+    places = [place for batch in batches for place in _places(batch)]
     columns = {
         name: torch.cat([getattr(batch, name) for batch in batches])
         for name in ("inputs", "labels", "causes", "windows", "mask", "night", "row")
     }
     files = tuple(file for batch in batches for file in batch.files)
-    return NightBatch(frames=StoredFrames(refs), **columns, files=files)
+    return NightBatch(frames=StoredFrames(places), **columns, files=files)
 
 
-def _refs(batch: NightBatch) -> list[TensorRef]:
+def _places(batch: NightBatch) -> list[tuple[Member, int]]:
     assert isinstance(batch.frames, StoredFrames)
-    return batch.frames.refs
+    return batch.frames.places

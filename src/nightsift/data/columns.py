@@ -15,7 +15,7 @@ import pandas as pd
 from nightsift.errors import NightsiftError
 from nightsift.heuristics.rules import Rule
 from nightsift.heuristics.score import severity
-from nightsift.night.comparison import Compared
+from nightsift.night.comparison import KINDS, Compared
 
 Floats = npt.NDArray[np.float64]
 
@@ -128,7 +128,7 @@ class InputColumn:
             return "limit of its rule must be a positive number, zero, sigmas and gate numbers"
         if problem := problem_of_comparison(rule.feature, rule.log, rule.worse):
             return f"its rule: {problem}"
-        if rule.kind not in ("slow", "local", "level"):
+        if rule.kind not in (*KINDS, "level"):
             return f"unknown kind {rule.kind!r} of its rule"
         if rule.kind != "level" and f"{rule.kind}_{rule.feature}" not in deviations:
             return f"'{rule.kind}_{rule.feature}' is not compared"
@@ -141,7 +141,7 @@ class InputColumn:
 def check_comparison(item: Compared) -> None:
     """Raise NightsiftError unless every part of a comparison has its type and range."""
     problem = problem_of_comparison(item.feature, item.log, item.worse)
-    if item.kind not in ("slow", "local"):
+    if item.kind not in KINDS or (item.kind == "best" and item.worse == 0):
         problem = f"unknown kind {item.kind!r}"
     if problem:
         raise NightsiftError(f"inputs: comparison of {item.feature!r}: {problem}")

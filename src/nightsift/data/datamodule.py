@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 
 from nightsift.data.batches import Member, NightBatch, make_member
 from nightsift.data.causes import known_causes
+from nightsift.data.changes import Planes, kept_changes
 from nightsift.data.inputs import InputSpec, compute_inputs
 from nightsift.data.loaders import (
     Drawing,
@@ -69,6 +70,8 @@ class NightsDataModule(pl.LightningDataModule):
         frames: `all` draws every labelled frame for the frame head; `mixed` only the mixed ones,
             where the frame head also learns from the frames of the windows.
         measured: whether the model sees measured numbers beside the pixels; or which ones.
+        changes: whether it sees how each frame's pictures differ from its night's, instead of
+            these themselves; needs `measured` and the transform `two_scale`.
         causes: names that a cause head is taught; None for all reasons where `measured`, else
             none.
         sampler: `plain` shuffles the frames; `balanced` draws both classes equally often.
@@ -97,6 +100,7 @@ class NightsDataModule(pl.LightningDataModule):
         run_length: int = 8,
         frames: Literal["all", "mixed"] = "all",
         measured: bool | InputSpec = False,
+        changes: bool = False,
         causes: Sequence[str] | None = None,
         sampler: Literal["plain", "balanced"] = "plain",
         split: SplitSpec | None = None,
@@ -127,7 +131,9 @@ class NightsDataModule(pl.LightningDataModule):
         )
         self.inputs = measured if isinstance(measured, InputSpec) else None
         if measured is True:
-            self.inputs = measured_inputs()
+            self.inputs = measured_inputs(changes=changes)
+        if changes and not measured:
+            raise NightsiftError("data.changes=true needs data.measured=true")
         if causes is None:
             causes = known_causes() if measured else []
         self.causes = list(causes)
@@ -136,7 +142,8 @@ class NightsDataModule(pl.LightningDataModule):
             img_size=img_size,
             measure=AllFeatures() if measured else None,
         )
-        self.store = LookStore(Path(cache_dir))
+        self.cache_dir = Path(cache_dir)
+        self.store = LookStore(self.cache_dir)
         self.workers = workers
         self.processes = processes
         self.split_spec = split or SplitSpec()
@@ -227,9 +234,20 @@ class NightsDataModule(pl.LightningDataModule):
         inputs = compute_inputs(
             self.inputs, nights.nights, workers=self.workers, processes=self.processes
         )
+        changes: list[Planes] | list[None] = [None] * len(nights.nights)
+        if self.inputs is not None and self.inputs.changes:
+            changes = kept_changes(
+                nights.nights,
+                self.wanted,
+                self.cache_dir,
+                workers=self.workers,
+                processes=self.processes,
+            )
         self._members = [
-            make_member(number, night, own, self.causes)
-            for number, (night, own) in enumerate(zip(nights.nights, inputs, strict=True))
+            make_member(number, night, own, self.causes, planes)
+            for number, (night, own, planes) in enumerate(
+                zip(nights.nights, inputs, changes, strict=True)
+            )
         ]
         self._nights = nights
 

@@ -17,6 +17,7 @@ import pandas as pd
 from nightsift.data.columns import GAPS, Floats, InputColumn, check_comparison, is_number
 from nightsift.errors import NightsiftError
 from nightsift.look.parallel import FRAMES_WORTH_PROCESSES, make_pool, worker_count
+from nightsift.night.changes import VERSION
 from nightsift.night.comparison import Compared
 from nightsift.night.night import Night
 
@@ -32,12 +33,15 @@ class InputSpec:
         comparisons: the deviations that columns are made of.
         clip: largest absolute value.
         missing: what stands for a number that could not be measured; None for NaN.
+        changes: version of the planes of `nightsift.night.changes` that the model sees instead
+            of the frames' own; 0 where it sees those.
     """
 
     columns: tuple[InputColumn, ...]
     comparisons: tuple[Compared, ...]
     clip: float = 5.0
     missing: float | None = None
+    changes: int = 0
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -84,6 +88,7 @@ class InputSpec:
             "format": FORMAT,
             "clip": self.clip,
             "missing": self.missing,
+            "changes": self.changes,
             "comparisons": [item._asdict() for item in self.comparisons],
             "columns": [column.to_json() for column in self.columns],
         }
@@ -106,6 +111,7 @@ class InputSpec:
                 comparisons=tuple(Compared(**item) for item in data["comparisons"]),
                 clip=data["clip"],
                 missing=data["missing"],
+                changes=data.get("changes", 0),
             )
         except (KeyError, TypeError) as error:
             raise NightsiftError(f"the inputs on the card cannot be read: {error}") from error
@@ -118,6 +124,11 @@ class InputSpec:
             raise NightsiftError(f"inputs: clip must be a positive number, got {self.clip!r}")
         if self.missing is not None and not is_number(self.missing):
             raise NightsiftError(f"inputs: missing must be a number or null, got {self.missing!r}")
+        if self.changes not in (0, VERSION) or isinstance(self.changes, bool):
+            raise NightsiftError(
+                f"inputs: planes of changes of version {self.changes!r}, this version makes "
+                f"{VERSION}: train again"
+            )
         for item in self.comparisons:
             check_comparison(item)
         deviations = {item.column for item in self.comparisons}

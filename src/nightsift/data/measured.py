@@ -12,6 +12,7 @@ from typing import Any
 from nightsift.data.columns import InputColumn
 from nightsift.data.inputs import InputSpec
 from nightsift.heuristics.rules import RULES, Rule, compared_by_rules
+from nightsift.night.changes import VERSION
 from nightsift.night.comparison import Compared
 
 # Deviations that no rule looks at, with what an observer would notice.
@@ -21,8 +22,10 @@ _MORE = {
     Compared("elongation", "slow", log=True): 0.2,
     Compared("elongation", "local", log=True): 0.2,
     Compared("trail", "local"): 0.2,
+    Compared("elongation", "best", log=True, worse=1): 0.3,
     Compared("fwhm_scatter", "slow"): 0.1,
     Compared("concentration", "slow"): 0.3,
+    Compared("dip", "slow"): 0.1,
     Compared("transparency", "local", log=True): 0.2,
     Compared("transparency_scatter", "local"): 0.08,
     Compared("missing_share", "local"): 0.3,
@@ -33,6 +36,8 @@ _MORE = {
     Compared("sky_shape", "local"): 1.0,
     Compared("gradient", "slow"): 0.05,
     Compared("noise_adu", "slow", log=True): 0.4,
+    Compared("n_stars", "best", log=True, worse=-1): 0.8,
+    Compared("background_adu", "best", log=True, worse=1): 0.9,
     Compared("banding_rows", "local", log=True): 0.5,
     Compared("banding_cols", "local", log=True): 0.5,
     Compared("step_rows", "local"): 0.45,
@@ -40,43 +45,34 @@ _MORE = {
     Compared("cosmic_rays", "slow", log=True): 1.0,
     Compared("acf_width_px", "local", log=True): 0.3,
 }
-# Values as they stand, and how they are brought to the order of 1.
+# Values as they stand, and how they are brought to the order of 1. None of them tells one camera
+# or one way to observe from another: shapes of stars and traces of the readout do.
 _LINEAR = {
-    "trail": 2.0,
-    "pa_coherence": 1.0,
-    "fwhm_scatter": 4.0,
-    "concentration": 1.0,
-    "dip": 1.0,
-    "constant_fraction": 4.0,
     "transparency_scatter": 5.0,
     "missing_share": 2.0,
     "missing_cell": 2.0,
     "unrecognised": 1.0,
-    "flipped": 1.0,
     "jump_share": 10.0,
-    "paired_share": 4.0,
     "displaced_stars": 1.0,
 }
 _LOGARITHMIC = {
-    "elongation": 2.0,
-    "saturated_fraction": 0.3,
     "transparency": 1.0,
     "streak_significance": 0.5,
     "piece_significance": 0.5,
     "n_stars": 0.3,
     "n_shapes": 0.3,
     "expected_stars": 0.3,
-    "banding_rows": 1.0,
-    "banding_cols": 1.0,
-    "step_rows": 1.0,
-    "step_cols": 1.0,
     "sky_shape": 1.0,
 }
-_SMALLEST = {"saturated_fraction": 1e-5, "transparency": 0.02}
+_SMALLEST = {"transparency": 0.02}
 
 
-def measured_inputs() -> InputSpec:
-    """The specification of `data.measured=true`, from the rules and features of today."""
+def measured_inputs(*, changes: bool = False) -> InputSpec:
+    """The specification of `data.measured=true`, from the rules and features of today.
+
+    Args:
+        changes: whether the model sees `nightsift.night.changes` instead of the frames' planes.
+    """
     by_rules = compared_by_rules()
     columns = [
         InputColumn(name=rule.name, kind="severity", rule=_facts(rule)) for rule in RULES.values()
@@ -104,7 +100,9 @@ def measured_inputs() -> InputSpec:
         )
     columns += [InputColumn(name="gap_before", kind="gap_before")]
     columns += [InputColumn(name="gap_after", kind="gap_after")]
-    spec = InputSpec(columns=tuple(columns), comparisons=tuple(limits))
+    spec = InputSpec(
+        columns=tuple(columns), comparisons=tuple(limits), changes=VERSION if changes else 0
+    )
     spec.check()
     return spec
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from nightsift.fits.header import FrameInfo
 from nightsift.fits.reader import UnreadableFrame, read_frame
+from nightsift.look.lines import Cells
 from nightsift.look.measure import Decoded, Measure, Measurements
 from nightsift.look.picture import VERSION as PICTURE_VERSION
 from nightsift.look.picture import BlockMeans, block_means
@@ -61,6 +62,11 @@ class Wanted:
         return self.measure.key if self.measure else ""
 
     @property
+    def lines_key(self) -> str:
+        """What the cells that lines are looked for in are made by; "" where none are wanted."""
+        return f"lines-{self.features_key}" if self.measure else ""
+
+    @property
     def picture_key(self) -> str:
         """What the small pictures are made by; "" where none are wanted."""
         return f"picture-{PICTURE_VERSION}-{self.picture_px}" if self.picture_px else ""
@@ -103,6 +109,7 @@ class Look:
             asked for.
         stars: for matching with other frames, or where they are kept; None where nothing was
             measured.
+        lines: `nightsift.look.lines.line_cells`, or where they are kept; None where not made.
         tensor: where the network input is kept; None where not asked for.
         picture: where the small picture is kept; None where not asked for.
     """
@@ -112,6 +119,7 @@ class Look:
     error: str = ""
     features: Mapping[str, float] = field(default_factory=dict)
     stars: StarList | Ref | None = None
+    lines: Cells | Ref | None = None
     tensor: TensorRef | None = None
     picture: Ref | None = None
 

@@ -10,19 +10,27 @@ from typing import NamedTuple, Protocol
 
 from nightsift.errors import NightsiftError
 from nightsift.look.features import FEATURES, Feature
+from nightsift.look.lines import Cells, line_cells
 from nightsift.look.prepare import Prepared, prepare
 from nightsift.look.reduction import Pixels
 from nightsift.look.scene import NO_STARS, Scene, StarList, make_scene
 
 # To be raised when preparing, finding or matching stars changes what the features are made of.
-VERSION = 4
+VERSION = 5
 
 
 class Measurements(NamedTuple):
-    """Features of one frame by name, NaN where there is nothing to measure them on, and stars."""
+    """What was measured on one frame.
+
+    Attributes:
+        features: by name, NaN where there is nothing to measure them on.
+        stars: for matching with other frames.
+        lines: (GRID, GRID) of `nightsift.look.lines.line_cells`; None where not made.
+    """
 
     features: Mapping[str, float]
     stars: StarList = NO_STARS
+    lines: Cells | None = None
 
 
 class Decoded:
@@ -97,4 +105,4 @@ class AllFeatures:
                     f"feature {kind!r}: {min(taken)!r} is measured already: choose another name"
                 )
             values |= own
-        return Measurements(values, scene.star_list)
+        return Measurements(values, scene.star_list, line_cells(scene))

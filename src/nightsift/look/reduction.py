@@ -53,13 +53,18 @@ def reduce_frame(pixels: Pixels) -> Reduced:
         pixels: (H, W), any real type, finite.
     """
     noise = pixel_noise(pixels)
-    factor = max(1, min(pixels.shape) // REDUCED_SIDE)
+    factor = reduction_factor(pixels.shape)
     saturation, share = _saturation(pixels)
     if factor == 1:
         image, hot = _without_hot_pixels(pixels.astype(np.float32), noise)
     else:
         image, hot = _clean_block_means(pixels, factor, noise)
     return Reduced(image, factor, noise, hot, saturation, share)
+
+
+def reduction_factor(shape: tuple[int, ...]) -> int:
+    """Side of the blocks that a frame of (H, W) px is averaged over, px."""
+    return max(1, min(shape) // REDUCED_SIDE)
 
 
 def pixel_noise(pixels: Pixels) -> float:

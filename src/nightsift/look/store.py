@@ -22,6 +22,7 @@ import numpy.typing as npt
 from nightsift.errors import NightsiftError
 from nightsift.fits.header import FrameInfo
 from nightsift.look.database import DamagedCache, open_database, unusable
+from nightsift.look.lines import GRID, Cells
 from nightsift.look.look import Look, Ref, Stamp, Taken, TensorRef, Wanted, stamp_of
 from nightsift.look.picture import BlockMeans, pack, unpack
 from nightsift.look.scene import NO_STARS, StarList
@@ -104,6 +105,15 @@ def read_stars(looks: Iterable[Look]) -> list[StarList]:
     ]
 
 
+def read_lines(looks: Iterable[Look]) -> npt.NDArray[np.float32]:
+    """Cells that lines are looked for in, (N, GRID, GRID); NaN where none were made.
+
+    Raises:
+        NightsiftError: the cache was deleted meanwhile.
+    """
+    return np.stack([_lines(look.lines) for look in looks]).astype(np.float32)
+
+
 def read_picture(ref: Ref) -> BlockMeans | None:
     """A small picture; None where the cache was deleted meanwhile."""
     content = _content(ref)
@@ -123,6 +133,14 @@ def _stars(ref: Ref, counts: dict[tuple[Path, str], int]) -> StarList:
         with open_database(ref.database) as connection:
             counts[kind] = len(_layout(connection, ref.key))
     return StarList(*np.frombuffer(content, dtype=np.float64)[counts[kind] :].reshape(4, -1))
+
+
+def _lines(kept: Cells | Ref | None) -> Cells:
+    if kept is None:
+        return np.full((GRID, GRID), np.nan, dtype=np.float16)
+    if isinstance(kept, Ref):
+        return np.frombuffer(_needed(kept, "line cells"), np.float16).reshape(GRID, GRID)
+    return kept
 
 
 def _needed(ref: Ref, what: str) -> bytes:
@@ -155,6 +173,7 @@ def _kept_looks(database: Path, files: Sequence[Path], wanted: Wanted) -> dict[P
         measured = _rows(connection, measured_by, 8 * len(names))
         tensors = _stamps(connection, tensor_by)
         shape = tuple(_layout(connection, tensor_by))
+        lined = _stamps(connection, wanted.lines_key)
         pictures = _stamps(connection, picture_by)
     out: dict[Path, Look] = {}
     for path, stamp in stamps.items():
@@ -164,15 +183,17 @@ def _kept_looks(database: Path, files: Sequence[Path], wanted: Wanted) -> dict[P
             continue
         info = FrameInfo.from_json(json.loads(known[1]))
         features: Mapping[str, float] = {}
-        stars = tensor = picture = None
+        stars = lines = tensor = picture = None
         if row is not None and row[0] == stamp:
             features = dict(zip(names, np.frombuffer(row[1]).tolist(), strict=True))
             stars = Ref(database, name, measured_by)
+            if lined.get(name) == stamp:
+                lines = Ref(database, name, wanted.lines_key)
         if tensors.get(name) == stamp:
             tensor = TensorRef(Ref(database, name, tensor_by), shape)
         if pictures.get(name) == stamp:
             picture = Ref(database, name, picture_by)
-        out[path] = Look(path, info, "", features, stars, tensor, picture)
+        out[path] = Look(path, info, "", features, stars, lines, tensor, picture)
     return out
 
 
@@ -190,6 +211,8 @@ def _insert(connection: sqlite3.Connection, item: Taken, wanted: Wanted) -> None
         stars = np.array(item.measured.stars, dtype=np.float64)
         packed = np.concatenate([values, stars.ravel()]).tobytes()
         rows.append((wanted.features_key, names, packed))
+        if item.measured.lines is not None:
+            rows.append((wanted.lines_key, [], item.measured.lines.tobytes()))
     if item.tensor is not None:
         tensor = np.ascontiguousarray(item.tensor, dtype=np.float32)
         rows.append((wanted.tensor_key, list(tensor.shape), tensor.data))

@@ -9,10 +9,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from nightsift.night.trend import Deviation, local_deviation, slow_deviation
+from nightsift.night.trend import Deviation, best_deviation, local_deviation, slow_deviation
 
 Floats = npt.NDArray[np.float64]
 
+# From the smooth course of the night, from the frames around, from the best frames of the night.
+KINDS = ("slow", "local", "best")
 # Exposure times within this ratio are compared with each other.
 _SAME_EXPOSURE = 1.1
 
@@ -22,7 +24,7 @@ class Compared(NamedTuple):
 
     Attributes:
         feature: column of the feature table.
-        kind: `slow` or `local` (`nightsift.night.trend`).
+        kind: one of `KINDS` (`nightsift.night.trend`).
         log: compare natural logarithms.
         worse: 1 if larger is worse, -1 if smaller is, 0 if both are.
     """
@@ -83,6 +85,8 @@ class Deviations:
             own = np.flatnonzero(groups == number)
             if item.kind == "slow":
                 found = slow_deviation(hours[own], values[own], worse=item.worse)
+            elif item.kind == "best":
+                found = best_deviation(values[own], worse=item.worse)
             else:
                 found = local_deviation(values[own])
             value[own], scale[own] = found

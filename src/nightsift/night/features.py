@@ -15,6 +15,8 @@ from nightsift.look.look import Look
 from nightsift.look.scene import StarList
 from nightsift.look.store import read_stars
 from nightsift.night.comparison import exposure_groups
+from nightsift.night.lines import measure_changed_lines, measure_lines
+from nightsift.night.matching import Alignment
 from nightsift.night.photometry import Photometry, measure_photometry
 from nightsift.night.pointing import POINTING_COLUMNS, measure_pointing
 from nightsift.night.reference import align_night
@@ -24,6 +26,8 @@ Floats = npt.NDArray[np.float64]
 
 # A change of the sky's shape must be this share of it, and this many sigma of one pixel.
 _SHAPE_SHARE, _SHAPE_SIGMA = 0.025, 0.8
+# Levels of two frames differ where they lie this far apart, sigma of one pixel.
+_RISE_SIGMA = 1.0
 
 
 def single_features(name: str, looks: Sequence[Look], *, timed: bool) -> pd.DataFrame:
@@ -47,8 +51,8 @@ def single_features(name: str, looks: Sequence[Look], *, timed: bool) -> pd.Data
 
 def compared_features(
     table: pd.DataFrame, looks: Sequence[Look], shape: tuple[int, int]
-) -> pd.DataFrame:
-    """The table with what the matched stars of all frames tell.
+) -> tuple[pd.DataFrame, tuple[Alignment | None, ...]]:
+    """The table with what the matched stars of all frames tell, and how each frame lies.
 
     Args:
         table: from `single_features`.
@@ -59,17 +63,19 @@ def compared_features(
     stars = _per_second(listed, table["exposure_s"].to_numpy())
     quality = table["n_shapes"] / table["fwhm_px"].clip(lower=1.0)
     field = align_night(stars, shape, quality.to_numpy(dtype=float))
+    table = table.assign(**measure_changed_lines(table, looks, field.alignments, shape))
     columns: dict[str, Floats] = dict(measure_photometry(field, stars, shape)._asdict())
     columns["missing_share"] = columns["missing_stars"] / columns["expected_stars"].clip(min=1)
     columns |= measure_pointing(table, field, stars, shape)
     table = table.assign(**columns)
-    return table.assign(sky_shape=_sky_shape(table))
+    return table.assign(sky_shape=_sky_shape(table)), tuple(field.alignments)
 
 
-def uncompared_features(table: pd.DataFrame) -> pd.DataFrame:
-    """The same columns for frames that have no night: NaN."""
+def uncompared_features(table: pd.DataFrame, looks: Sequence[Look]) -> pd.DataFrame:
+    """The same columns for frames that have no night: NaN, but for lines through the frame."""
     names = [*Photometry._fields, "missing_share", *POINTING_COLUMNS, "sky_shape"]
-    return table.assign(**dict.fromkeys(names, np.nan), hours=np.nan)
+    table = table.assign(**dict.fromkeys(names, np.nan), hours=np.nan)
+    return table.assign(**measure_lines(looks))
 
 
 def _hours(times: Sequence[datetime | None], *, timed: bool) -> Floats:
@@ -96,15 +102,15 @@ def _per_second(stars: list[StarList], exposure_s: Floats) -> list[StarList]:
 def _sky_shape(table: pd.DataFrame) -> Floats:
     """How far the shape of the background is from the night's, 1 where it begins to matter.
 
-    Of 3x4 cells relative to the level, each against its own course: the second largest.
+    Of 3x4 cells relative to the level, each against its own course: the second largest. What a
+    cell gains as the whole sky rises (vignetting, a bias that does not) is part of no change.
     """
     cells = table[list(GRID_COLUMNS)].to_numpy(dtype=float)
     grid = cells.reshape(-1, GRID_ROWS // 2, 2, GRID_COLS // 2, 2).mean(axis=(2, 4))
     grid = grid.reshape(len(table), -1)
     level = table["background_adu"].to_numpy(dtype=float)
     noise = table["noise_adu"].to_numpy(dtype=float)
-    scale = np.maximum(np.abs(level), noise)[:, None]
-    shape = grid / np.maximum(scale, 1e-6)
+    scale = np.maximum(np.maximum(np.abs(level), noise)[:, None], 1e-6)
     hours = table["hours"].to_numpy()
     flipped = table["flipped"].to_numpy() > 0
     out = np.full(len(table), np.nan)
@@ -112,8 +118,27 @@ def _sky_shape(table: pd.DataFrame) -> Floats:
         own = np.flatnonzero(flipped == side)
         if len(own) <= MIN_FRAMES:
             continue
-        deviation = np.stack([slow_deviation(hours[own], cell).value for cell in shape[own].T])
+        shape = (grid[own] - _share_of_sky(grid[own], level[own], noise[own])) / scale[own]
+        deviation = np.stack([slow_deviation(hours[own], cell).value for cell in shape.T])
         share = np.abs(deviation) / _SHAPE_SHARE
         sigma = np.abs(deviation) * scale[own].T / np.maximum(noise[own], 1e-6) / _SHAPE_SIGMA
         out[own] = np.sort(np.minimum(share, sigma), axis=0)[-2]
     return out
+
+
+def _share_of_sky(grid: Floats, level: Floats, noise: Floats) -> Floats:
+    """(n, C) what the level of the sky lets expect in each cell, up to a constant.
+
+    The slope of each cell is the median of those through pairs of frames with different levels
+    (after Theil 1950 and Sen 1968, J. Am. Stat. Assoc. 63, 1379); 1 where the level stays.
+    """
+    order = np.argsort(level, kind="stable")
+    half = len(level) // 2
+    low, high = order[:half], order[len(level) - half :]
+    rise = level[high] - level[low]
+    different = rise > _RISE_SIGMA * np.median(noise)
+    slope = np.ones(grid.shape[1])
+    if np.count_nonzero(different) >= 3:
+        steps = (grid[high] - grid[low])[different] / rise[different, None]
+        slope = np.median(steps, axis=0)
+    return level[:, None] * slope

@@ -15,6 +15,7 @@ import pandas as pd
 from nightsift.errors import NightsiftError
 from nightsift.look.look import Look
 from nightsift.night.comparison import Compared, Deviations
+from nightsift.night.matching import Alignment
 from nightsift.night.trend import Deviation
 
 UNLABELLED = -1
@@ -48,6 +49,8 @@ class Night:
         features: (N, F) table, one row per frame: what was measured on it and, where frames
             are compared, how its stars match those of the others; `file` and `night` alone
             where nothing was measured. To be read, not to be written into.
+        poses: how each frame lies on the night's reference frame; None where its field was not
+            recognised or nothing was compared.
     """
 
     name: str
@@ -56,9 +59,12 @@ class Night:
     ordered: bool
     timed: bool
     features: pd.DataFrame
+    poses: tuple[Alignment | None, ...] = ()
     _deviations: Deviations = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if not self.poses:
+            object.__setattr__(self, "poses", (None,) * len(self.looks))
         object.__setattr__(self, "_deviations", Deviations(self.features, compared=self.ordered))
 
     def __len__(self) -> int:

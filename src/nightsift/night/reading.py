@@ -151,7 +151,7 @@ def _plain_night(plan: _Plan) -> Night:
 def _compared_night(plan: _Plan) -> Night:
     table = single_features(plan.name, plan.looks, timed=plan.timed)
     if not plan.ordered:
-        return Night(*plan, uncompared_features(table))
+        return Night(*plan, uncompared_features(table, plan.looks))
     info = plan.looks[0].info
     assert info is not None
-    return Night(*plan, compared_features(table, plan.looks, (info.height, info.width)))
+    return Night(*plan, *compared_features(table, plan.looks, (info.height, info.width)))

@@ -108,6 +108,28 @@ def local_deviation(values: Floats) -> Deviation:
     return Deviation(out, _scale_of_others(out))
 
 
+def best_deviation(values: Floats, *, worse: int) -> Deviation:
+    """Deviation from the best fifth of the night: sees what is bad for most of it.
+
+    A night that is alike throughout, however it looks, deviates nowhere.
+
+    Args:
+        values: (N,) in time order, NaN where there is none.
+        worse: 1 if larger values are worse, -1 if smaller ones are.
+    """
+    out = np.full(len(values), np.nan)
+    known = np.flatnonzero(np.isfinite(values))
+    if len(known) <= MIN_FRAMES:
+        return Deviation(out, out.copy())
+    y = values[known]
+    out[known] = y - np.percentile(y, 20 if worse > 0 else 80)
+    # From frame to frame: the night's own range must not hide what is bad half of it.
+    steps = robust_sigma(np.diff(y), 0.0) / np.sqrt(2)
+    scale = np.full(len(values), np.nan)
+    scale[known] = steps
+    return Deviation(out, scale)
+
+
 def _normalised(time: Floats) -> Floats:
     middle, half = (time.max() + time.min()) / 2, (time.max() - time.min()) / 2
     return np.asarray((time - middle) / half) if half > 0 else np.zeros_like(time)

@@ -92,6 +92,7 @@ class CardModule(pl.LightningModule):
                 self.card.architecture,
                 features=len(spec.columns) - spec.gaps,
                 causes=list(self.card.causes),
+                changes=bool(spec.changes),
             )
             named = self.card.causes if "causes" in arguments else []
             arguments = {**self.card.model_args, **arguments}

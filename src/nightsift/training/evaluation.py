@@ -10,9 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from nightsift.data.batches import NightBatch, make_member, night_batch
+from nightsift.data.changes import live_changes
 from nightsift.data.inputs import compute_inputs
 from nightsift.data.split import Split
 from nightsift.look.reading import Progress
+from nightsift.look.transforms import build_transform
 from nightsift.metrics.bootstrap import score_table
 from nightsift.metrics.threshold import is_bad
 from nightsift.models.card import ModelCard
@@ -58,11 +60,12 @@ def score_nights(
         and `pred` empty for files that could not be read or were left out.
     """
     card, split = loaded.card, split or Split()
-    inputs = input_spec(card)
+    inputs, transform = input_spec(card), build_transform(card.transform)
     parts: list[pd.DataFrame] = []
     done = 0
     for number, night in enumerate(nights.nights):
-        member = make_member(number, night, compute_inputs(inputs, [night])[0])
+        changes = live_changes(night, transform) if inputs and inputs.changes else None
+        member = make_member(number, night, compute_inputs(inputs, [night])[0], (), changes)
         whole = night_batch(member, np.arange(len(night)), window=card.window)
         scores = _score(loaded, whole, batch)
         fused = fuse(scores.prob_frame, scores.prob_seq, **card.fusion)

@@ -35,7 +35,7 @@ class Rule:
     Attributes:
         reason: one of `REASONS`, or a new one.
         feature: column of the feature table.
-        kind: `slow` and `local` look at the deviation from the night
+        kind: `slow`, `local` and `best` look at the deviation from the night
             (`nightsift.night.trend`), `level` at the value as it stands.
         worse: 1 if larger is worse, -1 if smaller is, 0 if both are.
         limit: deviation, or distance of the value from `zero`, that makes the severity 1;
@@ -52,7 +52,7 @@ class Rule:
 
     reason: str
     feature: str
-    kind: Literal["slow", "local", "level"]
+    kind: Literal["slow", "local", "best", "level"]
     worse: int
     limit: float
     text: str

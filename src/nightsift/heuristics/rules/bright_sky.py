@@ -36,7 +36,7 @@ add_rules(
     Rule(
         reason="bright_sky",
         feature="saturated_fraction",
-        kind="level",
+        kind="best",
         worse=1,
         limit=0.02,
         decisive=True,

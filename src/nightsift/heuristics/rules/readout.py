@@ -54,9 +54,10 @@ add_rules(
     Rule(
         reason="readout",
         feature="constant_fraction",
-        kind="level",
+        kind="slow",
         worse=1,
         limit=0.05,
+        sigmas=6.0,
         decisive=True,
         text="{value:.0%} of the rows or columns hold one value",
     ),

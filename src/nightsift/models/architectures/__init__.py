@@ -37,14 +37,17 @@ def build_architecture(name: str, arguments: Mapping[str, Any]) -> JointModel:
     return model
 
 
-def arguments_from_data(name: str, *, features: int, causes: Sequence[str]) -> dict[str, Any]:
+def arguments_from_data(
+    name: str, *, features: int, causes: Sequence[str], changes: bool = False
+) -> dict[str, Any]:
     """The constructor arguments of a model that the data decide, where it has them.
 
     Args:
         name: an entry of `ARCHITECTURES`.
         features: measured numbers per frame, without the gaps in time.
         causes: names that labels give causes.
+        changes: whether frames come as the planes of `nightsift.night.changes`.
     """
     asked = inspect.signature(ARCHITECTURES.find(name)).parameters
-    known = {"features": features, "causes": list(causes)}
+    known = {"features": features, "causes": list(causes), "changes": changes}
     return {key: value for key, value in known.items() if key in asked}

@@ -66,10 +66,10 @@ class FieldBranch(nn.Module):
 class StarBranch(nn.Module):
     """The cut-outs, each by itself, to one vector: how sharp and how round stars are."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, planes: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Conv2d(1, width // 4, 3, stride=2, padding=1, bias=False),
+            nn.Conv2d(planes, width // 4, 3, stride=2, padding=1, bias=False),
             _norm(width // 4),
             nn.ReLU(inplace=True),
             Residual(width // 4, width // 2),
@@ -79,10 +79,10 @@ class StarBranch(nn.Module):
         self.outputs = 3 * width
 
     def forward(self, mosaic: Tensor) -> Tensor:
-        """Map (B, 1, S, S) to (B, outputs): mean, maximum and scatter over the cut-outs."""
-        frames, side = len(mosaic), mosaic.shape[-1] // CUTOUTS
-        cuts = mosaic.reshape(frames, CUTOUTS, side, CUTOUTS, side).transpose(2, 3)
-        cuts = cuts.reshape(frames * CUTOUTS**2, 1, side, side)
+        """Map (B, P, S, S) to (B, outputs): mean, maximum and scatter over the cut-outs."""
+        frames, planes, side = *mosaic.shape[:2], mosaic.shape[-1] // CUTOUTS
+        cuts = mosaic.reshape(frames, planes, CUTOUTS, side, CUTOUTS, side)
+        cuts = cuts.permute(0, 2, 4, 1, 3, 5).reshape(frames * CUTOUTS**2, planes, side, side)
         x = self.layers(cuts.contiguous(memory_format=torch.channels_last))
         x = torch.cat([x.mean(dim=(2, 3)), x.amax(dim=(2, 3))], dim=1)
         x = torch.relu(self.summary(x)).reshape(frames, CUTOUTS**2, -1)
@@ -126,6 +126,7 @@ class TwoScaleModel(JointModel):
     Args:
         features: measured numbers per frame, without the gaps in time; the data decide it.
         causes: names that the cause head gives, in its order; the data decide them.
+        changes: whether frames come as the planes of `nightsift.night.changes`; the data decide.
         field_width: channels of the whole field's last layer, a multiple of 16.
         star_width: the same of the cut-outs.
         feature_width: of the features' vector.
@@ -139,7 +140,6 @@ class TwoScaleModel(JointModel):
     """
 
     uses_inputs = True
-    planes = FIELD_PLANES + 1
     transform = "two_scale"
 
     def __init__(
@@ -147,6 +147,7 @@ class TwoScaleModel(JointModel):
         *,
         features: int,
         causes: list[str],
+        changes: bool = False,
         field_width: int = 64,
         star_width: int = 48,
         feature_width: int = 64,
@@ -169,8 +170,10 @@ class TwoScaleModel(JointModel):
         self.embedding_width = embedding + GAPS
         self.branch_dropout = branch_dropout
         self.withheld: frozenset[str] = frozenset()
+        star_planes = 2 if changes else 1
+        self.planes = FIELD_PLANES + star_planes
         self.field = FieldBranch(field_width)
-        self.stars = StarBranch(star_width)
+        self.stars = StarBranch(star_width, star_planes)
         self.measured = FeatureBranch(features, feature_width, missing)
         joined = self.field.outputs + self.stars.outputs + self.measured.outputs
         self.join = nn.Sequential(
@@ -186,7 +189,8 @@ class TwoScaleModel(JointModel):
         """Embed frames.
 
         Args:
-            frames: (B, 4, S, S) of `nightsift.look.transforms.two_scale.TwoScale`.
+            frames: (B, 4, S, S) of `nightsift.look.transforms.two_scale.TwoScale`, or
+                (B, 5, S, S) of `nightsift.night.changes`.
             inputs: (B, features + 2), NaN where missing; the last two are gaps in time.
 
         Returns:

@@ -6,26 +6,15 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import uniform_filter
 
-from nightsift.look.blocks import block_mean
-from nightsift.look.features import FEATURES, Feature
-from nightsift.look.scene import Scene
-from nightsift.look.stars import Detections
-from nightsift.look.statistics import quick_median, quick_sigma
+from nightsift.look.lines import CLIP_SIGMA, GRID
+from nightsift.look.statistics import quick_sigma
 
 Floats = npt.NDArray[np.float32]
 
-# Side of the square that lines are summed over, cells; a power of two.
-GRID = 128
 # Columns of a piece of a line, and how many of its cells must be free of stars.
 PIECE = 32
 _PIECE_CELLS = 20
-_CLIP_SIGMA = 4.0
-# Pixels of an object over its extent squared; of round ones it is 0.4.
-_THIN = 0.1
-# Side of the neighbourhood that a line must stand out from, cells.
-_SMOOTH = 9
 # Cells that a line must cross: a fifth of the side. Shorter ones are galaxies and star pairs.
 _MIN_CELLS = 24
 # Lines closer to the axes than the first slope (in cells over the whole GRID) are rows and
@@ -59,16 +48,19 @@ class _Line(NamedTuple):
     slope: int
 
 
-def find_streak(residual: Floats, sigma: float, factor: int, found: Detections) -> Streak:
+def find_streak(cells: Floats, cell_px: int) -> Streak:
     """Look for the straightest excess of light that crosses the frame.
 
     Args:
-        residual: (h, w) float32 without sky.
-        sigma: its noise.
-        factor: px of the frame per px of `residual`.
-        found: objects of the frame; compact ones are masked, also on a coarser image.
+        cells: (GRID, GRID) float32 of `nightsift.look.lines.line_cells`, or how they differ
+            from the night's; NaN where nothing is known.
+        cell_px: side of a cell, px of the frame.
     """
-    signal, weight, cell = _cells(residual, sigma, found, factor)
+    weight = np.isfinite(cells).astype(np.float32)
+    if not weight.any():
+        return Streak(0.0, 0.0, 0.0, 0.0)
+    signal = cells / max(quick_sigma(cells[weight > 0]), 1e-6)
+    signal = np.clip(np.nan_to_num(signal), -CLIP_SIGMA, CLIP_SIGMA).astype(np.float32)
     quarters = [_turned(image, turn) for turn in range(4) for image in (signal, weight)]
     pieces, sums = _slopes(np.stack(quarters))
     best = _Line(0.0, 0, 0, 0)
@@ -84,41 +76,9 @@ def find_streak(residual: Floats, sigma: float, factor: int, found: Detections) 
     rows, cols = rows[inside], cols[inside]
     run = _longest_run(signal[rows, cols])
     dy, dx = float(rows[-1] - rows[0]), float(cols[-1] - cols[0])
-    length = run / max(len(rows), 1) * float(np.hypot(dx, dy)) * cell
+    length = run / max(len(rows), 1) * float(np.hypot(dx, dy)) * cell_px
     angle = float(np.degrees(np.arctan2(dy, dx)))
     return Streak(best.value, (angle + 90) % 180 - 90, length, piece)
-
-
-def _cells(
-    residual: Floats, sigma: float, found: Detections, factor: int
-) -> tuple[Floats, Floats, int]:
-    """Residual in units of its noise on GRID x GRID cells, weights 0 or 1, px per cell."""
-    image = np.where(_mask(found, residual.shape, factor), np.float32(0), residual / sigma)
-    image = np.clip(image, -_CLIP_SIGMA, _CLIP_SIGMA)
-    step = -(-max(image.shape) // GRID)
-    h, w = image.shape[0] // step, image.shape[1] // step
-    cells = block_mean(image, step) * step**2
-    used = block_mean((image != 0).astype(np.float32), step) * step**2
-    signal = np.zeros((GRID, GRID), dtype=np.float32)
-    weight = np.zeros((GRID, GRID), dtype=np.float32)
-    good = used > 0.3 * step**2
-    values = cells / np.sqrt(np.maximum(used, 1))
-    if not good.any():
-        return signal, weight, step * factor
-    values -= quick_median(values[good])
-    # Rows and columns of the detector that differ as a whole are no streaks.
-    values -= quick_median(values, 1)[:, None]
-    values -= quick_median(values, 0)[None]
-    # What is wider than a line: dust, flat-field structure, wings of bright stars.
-    near = uniform_filter(good.astype(np.float32), _SMOOTH, mode="constant")
-    values -= uniform_filter(np.where(good, values, 0), _SMOOTH, mode="constant") / np.maximum(
-        near, 1e-3
-    )
-    spread = quick_sigma(values[good])
-    values = np.clip(values / max(spread, 1e-6), -_CLIP_SIGMA, _CLIP_SIGMA)
-    signal[:h, :w] = np.where(good, values, 0)
-    weight[:h, :w] = good
-    return signal, weight, step * factor
 
 
 def _significance(sums: Floats, total: Floats) -> Floats:
@@ -143,33 +103,6 @@ def _piece_significance(sums: Floats, total: Floats) -> float:
     ratio = sums[usable] / np.sqrt(total[usable])
     scatter = quick_sigma(ratio[::4], 0.0)
     return float(ratio.max()) / max(scatter, 1.0)
-
-
-def _mask(found: Detections, shape: tuple[int, ...], factor: int) -> npt.NDArray[np.bool_]:
-    """Pixels of compact objects and their surroundings; long thin objects stay to be seen."""
-    table = found.table
-    long = (table["a"] > 4 * table["b"]) & (table["npix"] > 20)
-    # Where most stars are long, the frame is trailed: then these are no streaks.
-    if len(table) and np.median(table["a"] / np.maximum(table["b"], 1e-3)) > 2.5:
-        long[:] = False
-    extent = np.hypot(table["xmax"] - table["xmin"], table["ymax"] - table["ymin"])
-    # A bright streak that bends is not long in the sense of its second moments.
-    giant = extent > 0.3 * min(found.segments.shape)
-    keep = long | (giant & (table["npix"] < _THIN * extent**2))
-    masked = np.zeros(int(found.numbers.max(initial=0)) + 1, dtype=bool)
-    masked[found.numbers[~keep]] = True
-    mask = masked[found.segments]
-    for axis in (0, 1):  # a rim of 2 px for the faint outskirts
-        wider = mask.copy()
-        for shift in (1, 2):
-            wider |= np.roll(mask, shift, axis) | np.roll(mask, -shift, axis)
-        mask = wider
-    scale = found.factor // factor
-    if scale > 1:
-        mask = np.kron(mask, np.ones((scale, scale), dtype=bool))
-    out = np.zeros(shape, dtype=bool)
-    out[: mask.shape[0], : mask.shape[1]] = mask[: shape[0], : shape[1]]
-    return out
 
 
 def _turned(image: Floats, turn: int) -> Floats:
@@ -233,17 +166,3 @@ def _longest_run(values: Floats) -> int:
     above = np.concatenate([[0], (smooth > 0.5 * max(smooth.mean(), 0.3)).astype(int), [0]])
     starts, stops = np.flatnonzero(np.diff(above) == 1), np.flatnonzero(np.diff(above) == -1)
     return int((stops - starts).max(initial=0))
-
-
-def measure_streaks(scene: Scene) -> dict[str, float]:
-    """The most significant line of a frame, and the most significant piece of one."""
-    streak = find_streak(scene.sky.residual, scene.sky.sigma, scene.reduced.factor, scene.found)
-    return {
-        "streak_significance": streak.significance,
-        "streak_angle_deg": streak.angle_deg,
-        "streak_length_px": streak.length_px,
-        "piece_significance": streak.piece_significance,
-    }
-
-
-FEATURES.add("streaks", Feature(measure_streaks))
