@@ -21,7 +21,6 @@ from nightsift.heuristics.rules import RULES, Rule, compared_by_rules
 from nightsift.look.look import Look, Wanted
 from nightsift.look.measure import AllFeatures, Decoded
 from nightsift.models.locate import PRETRAINED, read_card
-from nightsift.night import features
 from nightsift.night.features import compared_features, single_features, uncompared_features
 from nightsift.night.night import Label, Night
 from scenes import SHAPE, START, Scene, frame
@@ -47,14 +46,6 @@ def night_of(looks: list[Look], *, ordered: bool = True) -> Night:
         compared_features(table, looks, SHAPE)[0] if ordered else uncompared_features(table, looks)
     )
     return Night("n", tuple(looks), (Label(),) * len(looks), ordered, True, table)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def stars_in_place():
-    """These looks are kept nowhere: their stars stand where others refer to them."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(features, "read_stars", list)
-        yield
 
 
 @pytest.fixture(scope="module")
