@@ -88,7 +88,7 @@ class InputSpec:
             "format": FORMAT,
             "clip": self.clip,
             "missing": self.missing,
-            "changes": self.changes,
+            **({"changes": self.changes} if self.changes else {}),
             "comparisons": [item._asdict() for item in self.comparisons],
             "columns": [column.to_json() for column in self.columns],
         }
