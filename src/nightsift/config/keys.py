@@ -274,6 +274,8 @@ class CalibrationKeys:
         cost_ratio: cost of a rejected good frame relative to a kept bad one, > 0.
         temperature: whether one is fitted.
         prior: share of bad frames that the probabilities are meant for; None as in training.
+        prior_strength: frames that it counts as beside those of a night, whose own share of bad
+            frames moves its probabilities; None for one share everywhere.
         max_missed: share of the bad frames that may lie below what is to be looked at; None
             for nothing to be looked at.
         max_review: share of the good frames that may lie within it or above.
@@ -285,6 +287,7 @@ class CalibrationKeys:
     cost_ratio: float = 5.0
     temperature: bool = False
     prior: float | None = None
+    prior_strength: float | None = None
     max_missed: float | None = None
     max_review: float = 1.0
     nights: list[str] = field(default_factory=list)

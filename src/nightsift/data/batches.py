@@ -95,6 +95,7 @@ class NightBatch(NamedTuple):
         mask: (N, T) or (0, T), False where padded.
         night: (N,) number of each frame's night among those read together.
         row: (N,) number of each frame in its night.
+        compared: (N,) how many other frames each was compared with.
         files: paths as given, one per frame.
     """
 
@@ -106,6 +107,7 @@ class NightBatch(NamedTuple):
     mask: Tensor
     night: Tensor
     row: Tensor
+    compared: Tensor
     files: tuple[str, ...] = ()
 
     def parts(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
@@ -191,6 +193,7 @@ def night_batch(member: Member, rows: npt.NDArray[np.intp], *, window: int) -> N
         torch.from_numpy(mask),
         torch.full((len(rows),), member.number),
         torch.from_numpy(rows.astype(np.int64)),
+        torch.from_numpy(member.night.compared_with[rows]),
         tuple(str(files[row]) for row in rows),
     )
 
@@ -200,7 +203,7 @@ def joined(batches: Sequence[NightBatch]) -> NightBatch:
     places = [place for batch in batches for place in _places(batch)]
     columns = {
         name: torch.cat([getattr(batch, name) for batch in batches])
-        for name in ("inputs", "labels", "causes", "windows", "mask", "night", "row")
+        for name in ("inputs", "labels", "causes", "windows", "mask", "night", "row", "compared")
     }
     files = tuple(file for batch in batches for file in batch.files)
     return NightBatch(frames=StoredFrames(places), **columns, files=files)

@@ -54,6 +54,8 @@ def without_wide(values: Floats) -> Floats:
     NaN stays where nothing is known.
     """
     good = np.isfinite(values)
+    if not good.any():
+        return values
     values = values - quick_median(values[good])
     # Rows and columns of the detector that differ as a whole.
     for axis in (1, 0):

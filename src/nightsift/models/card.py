@@ -13,7 +13,9 @@ from nightsift.errors import NightsiftError
 from nightsift.models.fusion import POLICIES
 
 # 2: `inputs` says what the model sees of each frame beside its pixels.
-FORMAT_VERSION = 2
+# 3: `prior_strength` and `temperature_alone` say how a night and a lone frame are read, and
+# `inputs` which planes of changes the model sees.
+FORMAT_VERSION = 3
 # The threshold at which nothing is bad: what calibration chooses where any other rejects too much.
 REJECT_NOTHING = float(np.nextafter(1.0, 2.0))
 _LARGEST = sys.float_info.max
@@ -33,6 +35,8 @@ _RANGES = {
     "img_size": _Range(16, 4096, "a whole number from 16 to 4096", whole=True),
     "window": _Range(1, 999, "an odd whole number from 1 to 999", whole=True),
     "temperature": _Range(math.ulp(0.0), _LARGEST, "a number above 0"),
+    "temperature_alone": _Range(1, _LARGEST, "a number of at least 1"),
+    "prior_strength": _Range(math.ulp(0.0), _LARGEST, "a number above 0, or null", optional=True),
     "logit_shift": _Range(-_LARGEST, _LARGEST, "a number"),
     "prior": _Range(0, 1, "a number from 0 to 1, or null", optional=True),
     "threshold": _Range(0, REJECT_NOTHING, "a number from 0 to 1"),
@@ -56,8 +60,12 @@ class ModelCard:
         window: frames per window, odd, 1-999.
         fusion: `{"policy": ..., "frame_weight": 0-1}`.
         temperature: every logit is divided by it before the sigmoid, > 0.
+        temperature_alone: further divides the logits of frames that fewer than
+            `nightsift.models.reading.LEAST_COMPARED` others are compared with, >= 1.
         logit_shift: is added then: from the share of bad frames in training to `prior`.
         prior: share of bad frames that the probabilities are meant for, 0-1; None as in training.
+        prior_strength: frames that `prior` counts as beside those of a night, whose own share of
+            bad frames moves its probabilities, > 0; None for one share everywhere.
         threshold: a frame is bad where the fused probability is `>=` it, 0-1 or
             `REJECT_NOTHING`, the next number above 1.
         review_low: between this and the threshold, `<=` it, a frame is to be looked at; None
@@ -84,8 +92,10 @@ class ModelCard:
         default_factory=lambda: {"policy": "weighted", "frame_weight": 0.8}
     )
     temperature: float = 1.0
+    temperature_alone: float = 1.0
     logit_shift: float = 0.0
     prior: float | None = None
+    prior_strength: float | None = None
     threshold: float = 0.5
     review_low: float | None = None
     causes: list[str] = dataclasses.field(default_factory=list)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from nightsift.models.contract import JointModel, check_planes
+from nightsift.models.reading import Probabilities, Reading
 
 # Windows go through the GRU in slices of this many, which bounds memory on long nights.
 _WINDOWS_PER_STEP = 64
@@ -22,20 +23,14 @@ class HeadProbabilities(NamedTuple):
     Attributes:
         prob_frame: of *bad*, (N,).
         prob_seq: of *bad*, (N,); NaN without a window.
+        prob_bad: fused, (N,).
         prob_cause: of each cause that the model names, (N, C).
     """
 
     prob_frame: npt.NDArray[np.float64]
     prob_seq: npt.NDArray[np.float64]
+    prob_bad: npt.NDArray[np.float64]
     prob_cause: npt.NDArray[np.float64]
-
-
-def probabilities(
-    logits: Tensor, temperature: float = 1.0, shift: float = 0.0
-) -> npt.NDArray[np.float64]:
-    """Sigmoid of `logits / temperature + shift` as float64 numpy, any shape."""
-    # Apple's mps knows no float64.
-    return torch.sigmoid(logits.cpu().double() / temperature + shift).numpy()
 
 
 def centre_logits(model: JointModel, embedding: Tensor, windows: Tensor) -> Tensor:
@@ -113,14 +108,31 @@ def head_logits(
     return HeadLogits(model.classify_frames(embedding), seq, model.classify_causes(embedding))
 
 
+def read_logits(
+    logits: HeadLogits, reading: Reading, compared: npt.ArrayLike, night: npt.ArrayLike
+) -> Probabilities:
+    """Probabilities of N frames from what both heads gave.
+
+    Args:
+        logits: of N frames.
+        reading: how they are read.
+        compared: (N,) number of frames that each was compared with.
+        night: (N,) name or number of each frame's night.
+    """
+    # Apple's mps knows no float64.
+    frame = logits.frame.cpu().double().numpy()
+    seq = logits.seq.cpu().double().numpy() if len(logits.seq) else np.full(len(frame), np.nan)
+    return reading.read(frame, seq, compared, night)
+
+
 @torch.inference_mode()
 def score_sequence(
     model: JointModel,
     batches: Iterable[tuple[Tensor, Tensor]],
     windows: npt.NDArray[np.int64] | None,
     *,
-    temperature: float = 1.0,
-    shift: float = 0.0,
+    reading: Reading | None = None,
+    compared: npt.ArrayLike | None = None,
 ) -> HeadProbabilities:
     """Score the frames of one sequence, or loose frames when `windows` is None.
 
@@ -129,13 +141,13 @@ def score_sequence(
         batches: (B, C, S, S) normalised pixels and (B, F) measured numbers, together N frames
             in time order.
         windows: (N, T) window of each frame, as rows of the sequence.
-        temperature: every logit is divided by it.
-        shift: is added to the logits of *bad*.
+        reading: how logits are read; None for their sigmoid, fused 0.8 to 0.2.
+        compared: (N,) number of frames that each was compared with; None for all others.
     """
     steps = torch.empty(0, 0, dtype=torch.long) if windows is None else torch.from_numpy(windows)
     logits = head_logits(model, batches, steps)
-    prob_frame = probabilities(logits.frame, temperature, shift)
-    prob_seq = np.full(len(prob_frame), np.nan)
-    if windows is not None:
-        prob_seq = probabilities(logits.seq, temperature, shift)
-    return HeadProbabilities(prob_frame, prob_seq, probabilities(logits.cause))
+    count = len(logits.frame)
+    others = np.full(count, count - 1) if compared is None else compared
+    found = read_logits(logits, reading or Reading(fusion={}), others, np.zeros(count))
+    causes = torch.sigmoid(logits.cause.cpu().double()).numpy()
+    return HeadProbabilities(found.frame, found.seq, found.fused, causes)

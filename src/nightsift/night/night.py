@@ -89,6 +89,13 @@ class Night:
         return np.array(values, dtype=np.float32)
 
     @property
+    def compared_with(self) -> npt.NDArray[np.int64]:
+        """(N,) how many other frames each was compared with."""
+        if "compared_with" not in self.features:
+            return np.full(len(self), len(self) - 1 if self.ordered else 0)
+        return self.features["compared_with"].to_numpy(dtype=np.int64)
+
+    @property
     def times(self) -> list[str]:
         """Middle of each exposure, ISO 8601 in UTC; "" where unknown."""
         times = [look.info.time if look.info else None for look in self.looks]

@@ -116,6 +116,7 @@ def make_calibration(calibration: DictConfig) -> ThresholdCalibration:
         objective(calibration),
         temperature=calibration.temperature,
         prior=calibration.prior,
+        prior_strength=calibration.prior_strength,
         max_missed=calibration.max_missed,
         max_review=calibration.max_review,
     )

@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import logging
 import shutil
+from collections.abc import Callable
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
@@ -19,9 +22,12 @@ from nightsift.metrics.calibration import fit_temperature, prior_shift, review_b
 from nightsift.metrics.threshold import Objective, choose_threshold
 from nightsift.models.card import ModelCard
 from nightsift.models.fusion import fuse
+from nightsift.models.reading import LEAST_COMPARED, Reading
 from nightsift.models.weights import load_weights, save_weights
 from nightsift.training.module import JointModule
 from nightsift.training.scores import PartScores
+
+Floats = npt.NDArray[np.float64]
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +43,8 @@ class ThresholdCalibration(pl.Callback):
         objective: what the threshold is tuned for; None for the best F1.
         temperature: whether to fit one; otherwise it is 1.
         prior: share of bad frames that the probabilities are meant for; None as in training.
+        prior_strength: frames that it counts as beside those of a night, whose own share of bad
+            frames moves its probabilities; None for one share everywhere.
         max_missed: share of the bad frames that may lie below the range to be looked at;
             None for no such range.
         max_review: share of the good frames that may lie in it or above.
@@ -48,12 +56,14 @@ class ThresholdCalibration(pl.Callback):
         *,
         temperature: bool = False,
         prior: float | None = None,
+        prior_strength: float | None = None,
         max_missed: float | None = None,
         max_review: float = 1.0,
     ) -> None:
         self.objective = objective or Objective()
         self.temperature = temperature
         self.prior = prior
+        self.prior_strength = prior_strength
         self.max_missed = max_missed
         self.max_review = max_review
 
@@ -73,13 +83,17 @@ class ThresholdCalibration(pl.Callback):
     def calibrate(self, module: JointModule, scores: PartScores) -> dict[str, Any]:
         """Temperature, shift, threshold and range to be looked at, as entries of the card."""
         fusion = module.card.fusion
-        temperature = 1.0
-        if self.temperature:
-            temperature = fit_temperature(
-                scores.frame_logit, scores.seq_logit, scores.label, partial(fuse, **fusion)
-            )
+        temperature, alone = self._temperatures(scores, partial(fuse, **fusion))
         shift = 0.0 if self.prior is None else prior_shift(self.prior, _bad_share(module))
-        prob = scores.fused(fusion, temperature=temperature, shift=shift)
+        reading = Reading(
+            fusion=fusion,
+            temperature=temperature,
+            temperature_alone=alone,
+            shift=shift,
+            prior=self.prior,
+            prior_strength=self.prior_strength,
+        )
+        prob = scores.fused(reading)
         choice = choose_threshold(prob, scores.label, self.objective)
         low = None
         if self.max_missed is not None:
@@ -92,12 +106,30 @@ class ThresholdCalibration(pl.Callback):
             )
         return {
             "temperature": temperature,
+            "temperature_alone": alone,
             "logit_shift": shift,
             "prior": self.prior,
+            "prior_strength": self.prior_strength,
             "threshold": choice.threshold,
             "review_low": None if low is None else min(low, choice.threshold),
             "threshold_choice": dataclasses.asdict(choice),
         }
+
+    def _temperatures(
+        self, scores: PartScores, fused: Callable[[Floats, Floats], Floats]
+    ) -> tuple[float, float]:
+        """Of frames that are compared with others, and the factor for those that are not."""
+        if not self.temperature:
+            return 1.0, 1.0
+
+        def fitted(own: npt.NDArray[np.bool_]) -> float:
+            logits = scores.frame_logit[own], scores.seq_logit[own]
+            return fit_temperature(*logits, scores.label[own], fused)
+
+        alone = scores.compared < LEAST_COMPARED
+        temperature = fitted(~alone)
+        # One that knows less is never to sound surer.
+        return temperature, max(fitted(alone) / temperature, 1.0) if alone.any() else 1.0
 
 
 def _bad_share(module: JointModule) -> float:

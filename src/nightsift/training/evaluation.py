@@ -18,7 +18,8 @@ from nightsift.look.transforms import build_transform
 from nightsift.metrics.bootstrap import score_table
 from nightsift.metrics.threshold import is_bad
 from nightsift.models.card import ModelCard
-from nightsift.models.fusion import HEADS, fuse
+from nightsift.models.fusion import HEADS
+from nightsift.models.reading import Reading
 from nightsift.models.scoring import HeadProbabilities, score_sequence
 from nightsift.models.weights import LoadedModel
 from nightsift.night.night import UNLABELLED, Label, NightSet
@@ -68,20 +69,19 @@ def score_nights(
         member = make_member(number, night, compute_inputs(inputs, [night])[0], (), changes)
         whole = night_batch(member, np.arange(len(night)), window=card.window)
         scores = _score(loaded, whole, batch)
-        fused = fuse(scores.prob_frame, scores.prob_seq, **card.fusion)
         extras = [_extras(label) for label in night.labels]
         part = pd.DataFrame(extras, index=range(len(night)))
         parts.append(
             part.assign(
                 file=[str(path) for path in night.files],
-                prob_bad=fused,
+                prob_bad=scores.prob_bad,
                 label=night.label_values,
                 prob_frame=scores.prob_frame,
                 prob_seq=scores.prob_seq,
                 night=night.name,
                 time=night.times,
                 split=split.of(night),
-                reason=_reasons(fused, scores.prob_cause, card),
+                reason=_reasons(scores.prob_bad, scores.prob_cause, card),
             )
         )
         done += len(night)
@@ -122,8 +122,8 @@ def _score(loaded: LoadedModel, night: NightBatch, batch: int) -> HeadProbabilit
         loaded.model,
         night.parts(batch),
         windows,
-        temperature=card.temperature,
-        shift=card.logit_shift,
+        reading=Reading.of(card),
+        compared=night.compared,
     )
 
 

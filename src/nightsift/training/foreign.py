@@ -47,7 +47,8 @@ def as_night(batch: Any, window: int) -> NightBatch:
     count = len(frames.labels)
     number = torch.arange(count, device=frames.labels.device)
     none = torch.empty(0, window, dtype=torch.long, device=frames.labels.device)
-    return NightBatch(*frames, none, none.bool(), torch.zeros_like(number), number)
+    zero = torch.zeros_like(number)
+    return NightBatch(*frames, none, none.bool(), zero, number, zero)
 
 
 def _frames(batch: Any) -> FrameBatch:

@@ -16,8 +16,8 @@ from nightsift.data.batches import FrameBatch, NightBatch
 from nightsift.metrics.threshold import is_bad
 from nightsift.models.card import ModelCard
 from nightsift.models.contract import check_planes
-from nightsift.models.fusion import fuse
-from nightsift.models.scoring import HeadLogits, head_logits, probabilities
+from nightsift.models.reading import Reading
+from nightsift.models.scoring import HeadLogits, head_logits, read_logits
 from nightsift.seeds import derived_seed
 from nightsift.training.card_module import CardModule
 from nightsift.training.foreign import as_night, as_training_batch
@@ -198,8 +198,7 @@ class JointModule(CardModule, OptimizerHooks):
 
     def _calibrated(self, scores: PartScores) -> tuple[np.ndarray, float]:
         card = self.calibrated_card
-        prob = scores.fused(card.fusion, temperature=card.temperature, shift=card.logit_shift)
-        return prob, card.threshold
+        return scores.fused(Reading.of(card)), card.threshold
 
     def _loss_of(self, scores: PartScores) -> float:
         label = torch.from_numpy(scores.label)
@@ -228,18 +227,14 @@ class JointModule(CardModule, OptimizerHooks):
         """`file`, `prob_bad`, `pred`, `prob_frame`, `prob_seq` of each frame of one night."""
         night = as_night(batch, self.card.window)
         logits, card = self.score(night), self.calibrated_card
-        frame = probabilities(logits.frame, card.temperature, card.logit_shift)
-        seq = np.full(len(frame), np.nan)
-        if len(logits.seq):
-            seq = probabilities(logits.seq, card.temperature, card.logit_shift)
-        fused = fuse(frame, seq, **card.fusion)
+        found = read_logits(logits, Reading.of(card), night.compared, night.night)
         return pd.DataFrame(
             {
-                "file": list(night.files) or [""] * len(frame),
-                "prob_bad": fused,
-                "pred": is_bad(fused, card.threshold).astype(int),
-                "prob_frame": frame,
-                "prob_seq": seq,
+                "file": list(night.files) or [""] * len(found.frame),
+                "prob_bad": found.fused,
+                "pred": is_bad(found.fused, card.threshold).astype(int),
+                "prob_frame": found.frame,
+                "prob_seq": found.seq,
             }
         )
 

@@ -16,7 +16,7 @@ from torchmetrics.classification import BinaryAveragePrecision, BinaryF1Score, B
 
 from nightsift.data.batches import NightBatch
 from nightsift.metrics.threshold import is_bad
-from nightsift.models.fusion import fuse
+from nightsift.models.reading import Reading
 from nightsift.models.scoring import HeadLogits
 
 Floats = npt.NDArray[np.float64]
@@ -32,26 +32,25 @@ class PartScores(NamedTuple):
         seq_logit: of the sequence head; NaN without a window.
         label: 1, 0, -1 unlabelled.
         night: number of the night.
+        compared: number of frames that each was compared with.
     """
 
     frame_logit: Floats
     seq_logit: Floats
     label: Floats
     night: Floats
+    compared: Floats
 
-    def fused(
-        self, fusion: Mapping[str, Any], *, temperature: float = 1.0, shift: float = 0.0
-    ) -> Floats:
+    def fused(self, reading: Reading) -> Floats:
         """The fused probability of *bad*."""
-        heads = (expit(logit / temperature + shift) for logit in (self.frame_logit, self.seq_logit))
-        return fuse(*heads, **fusion)
+        return reading.read(self.frame_logit, self.seq_logit, self.compared, self.night).fused
 
 
 class GatheredScores(Metric):
     """Logits and labels of every frame that any process has scored.
 
     A torchmetrics metric, so that processes exchange them as they do any other state. Columns:
-    night, row, label, frame logit, sequence logit.
+    night, row, label, frame logit, sequence logit, frames compared with.
     """
 
     full_state_update = False
@@ -64,13 +63,13 @@ class GatheredScores(Metric):
     def update(self, night: NightBatch, logits: HeadLogits) -> None:
         """Take the frames of one night; an empty one is needed from a process that has none."""
         seq = logits.seq if len(logits.seq) else torch.full_like(logits.frame, math.nan)
-        columns = (night.night, night.row, night.labels, logits.frame, seq)
+        columns = (night.night, night.row, night.labels, logits.frame, seq, night.compared)
         # Half precision would run numbers of nights and frames beyond 256 together.
         wide = [column.to(logits.frame.device, torch.float32) for column in columns]
         self.rows.append(torch.stack(wide, dim=1))
 
     def compute(self) -> Tensor:
-        """(N, 5), in order of night and row, whichever process scored them."""
+        """(N, 6), in order of night and row, whichever process scored them."""
         rows = self.rows if isinstance(self.rows, Tensor) else torch.cat(self.rows)
         # Apple's mps has neither float64 nor all of numpy's sorting.
         table = rows.cpu().double().numpy()
@@ -79,8 +78,8 @@ class GatheredScores(Metric):
 
 def part_scores(table: Tensor) -> PartScores:
     """The result of `GatheredScores` by name."""
-    night, _, label, frame, seq = table.numpy().T
-    return PartScores(frame, seq, label, night)
+    night, _, label, frame, seq, compared = table.numpy().T
+    return PartScores(frame, seq, label, night, compared)
 
 
 class AveragePrecision(BinaryAveragePrecision):
@@ -124,7 +123,7 @@ def update_ranking(
     probs = {
         "frame": expit(scores.frame_logit),
         "seq": expit(scores.seq_logit),
-        "fused": scores.fused(fusion),
+        "fused": scores.fused(Reading(fusion=fusion)),
     }
     for head, prob in probs.items():
         known = (scores.label >= 0) & ~np.isnan(prob)
