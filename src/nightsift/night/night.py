@@ -15,6 +15,7 @@ import pandas as pd
 from nightsift.errors import NightsiftError
 from nightsift.look.look import Look
 from nightsift.night.comparison import Compared, Deviations
+from nightsift.night.pool import Share
 from nightsift.night.trend import Deviation
 
 UNLABELLED = -1
@@ -48,6 +49,11 @@ class Night:
         features: (N, F) table, one row per frame: what was measured on it and, where frames
             are compared, how its stars match those of the others; `file` and `night` alone
             where nothing was measured. To be read, not to be written into.
+        folder: name of its folder, which other nights may share.
+        series: name of all nights of the same telescope, camera, filter and field.
+        unit: name of what its frames were compared within and what no split cuts: the night,
+            or the series of short nights.
+        share: its part of that series; None for a night that was compared by itself.
     """
 
     name: str
@@ -56,9 +62,15 @@ class Night:
     ordered: bool
     timed: bool
     features: pd.DataFrame
+    folder: str = ""
+    series: str = ""
+    unit: str = ""
+    share: Share | None = field(default=None, repr=False)
     _deviations: Deviations = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if not self.unit:
+            object.__setattr__(self, "unit", self.name)
         object.__setattr__(self, "_deviations", Deviations(self.features, compared=self.ordered))
 
     def __len__(self) -> int:
@@ -93,14 +105,16 @@ class Night:
         """16 hex digits that stay the same when the night's folder is moved or renamed."""
         first = self.looks[0]
         facts = first.info.to_json() if first.info else {}
+        # Not known when the first weights were made.
+        facts = {key: fact for key, fact in facts.items() if key not in ("ra_deg", "dec_deg")}
         return hashlib.sha256(f"{first.path.name}|{facts}".encode()).hexdigest()[:16]
 
     def deviation(self, item: Compared) -> Deviation:
-        """How far a feature of each frame lies from the others' course, (N,); made once.
+        """How far a feature of each frame lies from what the others let expect, (N,); made once.
 
         NaN throughout for mixed frames and for features that were not measured.
         """
-        return self._deviations.of(item)
+        return self.share.of(item) if self.share else self._deviations.of(item)
 
 
 class Aside(NamedTuple):
@@ -166,7 +180,7 @@ def match_nights(name: str, nights: Sequence[Night]) -> list[Night]:
     Raises:
         NightsiftError: there are none; lists the names there are.
     """
-    members = [night for night in nights if name in (night.name, night.name.partition("#")[0])]
+    members = [night for night in nights if name in (night.name, night.folder)]
     if not members:
         known = ", ".join(night.name for night in nights[:20])
         raise NightsiftError(f"no night is called {name!r}; there are: {known}")
