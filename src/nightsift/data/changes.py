@@ -95,12 +95,22 @@ def kept_changes(
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise NightsiftError(f"{folder} cannot be used: {error.strerror}") from error
-    keep = functools.partial(_keep, folder, wanted)
     frames = sum(map(len, nights))
     if not processes or frames < FRAMES_WORTH_PROCESSES:
-        return [keep(night) for night in nights]
+        return [_keep(folder, wanted, night) for night in nights]
+    # Nights of one series go to one process: they share their template.
+    units: dict[str, list[Night]] = {}
+    for night in nights:
+        units.setdefault(night.unit, []).append(night)
     with make_pool(worker_count(workers), frames, processes=True) as pool:
-        return list(pool.map(keep, nights, chunksize=2))
+        made = pool.map(functools.partial(_keep_all, folder, wanted), units.values(), chunksize=2)
+        kept = {night.name: planes for unit, own in zip(units.values(), made, strict=True)
+                for night, planes in zip(unit, own, strict=True)}  # fmt: skip
+    return [kept[night.name] for night in nights]
+
+
+def _keep_all(folder: Path, wanted: Wanted, nights: Sequence[Night]) -> list[Planes]:
+    return [_keep(folder, wanted, night) for night in nights]
 
 
 def _keep(folder: Path, wanted: Wanted, night: Night) -> Planes:
@@ -125,6 +135,9 @@ def _key(night: Night, wanted: Wanted) -> str:
     """Changes with everything that the planes of a night are made of."""
     numbers = night.features.select_dtypes("number").to_numpy(dtype=float)
     infos = [look.info.to_json() for look in night.looks if look.info]
+    if night.share is not None:
+        others = night.share.features.select_dtypes("number").to_numpy(dtype=float)
+        numbers = np.concatenate([numbers.ravel(), others.ravel()])
     facts = [VERSION, wanted.tensor_key, [str(file) for file in night.files], infos]
     digest = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
     digest.update(np.ascontiguousarray(numbers).tobytes())

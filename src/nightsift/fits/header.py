@@ -11,10 +11,13 @@ from typing import Any
 
 from astropy.io.fits import VerifyError
 
+from nightsift.fits.position import read_degrees
+
 _TIME_KEYS = ("TIME-OBS", "UT-OBS", "UTSTART", "UTCSTART", "UTC-OBS", "UT", "UTC", "TIME-BEG")
 _EXPOSURE_KEYS = ("EXPTIME", "EXPOSURE", "EXP_TIME", "ITIME", "ONTIME", "ELAPTIME", "TELAPSE")
 _FILTER_KEYS = ("FILTER", "FILTNAM", "FILTNAME", "INSFILTE", "FILTERID", "FILT-ID", "FILTERS")
 _KIND_KEYS = ("IMAGETYP", "IMAGETYPE", "OBSTYPE", "FRAME", "FRAMETYP", "IMTYPE", "PICTTYPE")
+_POSITION_KEYS = (("OBJCTRA", "OBJCTDEC"), ("RA", "DEC"))
 _WHEEL_KEYS = ("FILTER1", "FILTER2", "FILTER3")
 _EMPTY_SLOTS = {"air", "clear", "open", "empty", "none", "notpresent"}
 
@@ -49,6 +52,8 @@ class FrameInfo:
         telescope: name of the telescope.
         instrument: name of the camera.
         kind: what the camera's program calls the frame ("Light Frame", "FLAT", "zero").
+        ra_deg: right ascension that the header names, of whatever equinox, degrees.
+        dec_deg: declination, degrees.
     """
 
     height: int
@@ -60,6 +65,8 @@ class FrameInfo:
     telescope: str | None = None
     instrument: str | None = None
     kind: str | None = None
+    ra_deg: float | None = None
+    dec_deg: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The facts as JSON primitives, the time in ISO 8601."""
@@ -88,6 +95,7 @@ def parse_header(header: Mapping[str, Any], shape: tuple[int, int]) -> FrameInfo
     Returns:
         The facts; never raises because of a card's content.
     """
+    ra_deg, dec_deg = _position(header)
     exposure = next(filter(_is_exposure, map(_seconds, _values(header, *_EXPOSURE_KEYS))), None)
     return FrameInfo(
         height=int(shape[0]),
@@ -99,6 +107,8 @@ def parse_header(header: Mapping[str, Any], shape: tuple[int, int]) -> FrameInfo
         telescope=_text(header, "TELESCOP"),
         instrument=_text(header, "INSTRUME"),
         kind=_text(header, *_KIND_KEYS),
+        ra_deg=ra_deg,
+        dec_deg=dec_deg,
     )
 
 
@@ -117,6 +127,17 @@ def _values(header: Mapping[str, Any], *keys: str) -> Iterator[Any]:
 
 def _text(header: Mapping[str, Any], *keys: str) -> str | None:
     return next((str(value) for value in _values(header, *keys)), None)
+
+
+def _position(header: Mapping[str, Any]) -> tuple[float | None, float | None]:
+    """Right ascension and declination, degrees; both or neither."""
+    for ra_key, dec_key in _POSITION_KEYS:
+        ra = next((read_degrees(v, hours=True) for v in _values(header, ra_key)), None)
+        dec = next((read_degrees(v) for v in _values(header, dec_key)), None)
+        # Both zero is what programs write that know no mount.
+        if ra is not None and dec is not None and abs(dec) <= 90 and (ra, dec) != (0.0, 0.0):
+            return ra % 360, dec
+    return None, None
 
 
 def _wheels(header: Mapping[str, Any]) -> str | None:

@@ -56,17 +56,18 @@ class PublishedScore:
         return PublishedFeatures()
 
     def table(self, nights: NightSet) -> pd.DataFrame:
-        """The published columns of each file, `night` and `error`."""
+        """The published columns of each file, `night`, `error`, `compared_with`, `series`."""
         parts = []
         for night in nights.nights:
-            table = night.features[["file", "night", "date_obs", *FEATURES]].assign(error="")
+            columns = ["file", "night", "date_obs", *FEATURES, "compared_with", "series"]
+            table = night.features[columns].assign(error="")
             table["disp"] = np.hypot(table["xc"].diff().fillna(0), table["yc"].diff().fillna(0))
             before = table["median"].shift().bfill()
             table["flux_jump"] = (table["median"] - before).abs() / (before.abs() + 1e-6)
             parts.append(table)
         whole = pd.concat([*parts, aside_rows(nights)], ignore_index=True)
         whole["index"] = np.arange(len(whole))
-        return whole[[*PUBLISHED_COLUMNS, "night", "error"]]
+        return whole[[*PUBLISHED_COLUMNS, "night", "error", "compared_with", "series"]]
 
     def judge(self, features: pd.DataFrame) -> pd.DataFrame:
         """Score 0-1 and flag of each row; the reason is the column that deviates most."""

@@ -103,7 +103,8 @@ def feature_table(nights: NightSet) -> pd.DataFrame:
 
     The published columns have a meaning: `xc`, `yc`: where the centre of the reference frame
     lies in this one; `disp`: distance from the smooth drift, px; `fwhm_proxy`: FWHM, px; `streak`:
-    significance of the best line; `flux_jump`: share of the star light that is missing.
+    significance of the best line; `flux_jump`: share of the star light that is missing. The last
+    columns are `compared_with`, how many frames each was compared with, and `series`.
     """
     table = pd.concat([*map(night_table, nights.nights), aside_rows(nights)], ignore_index=True)
     table["index"] = np.arange(len(table))
@@ -112,8 +113,10 @@ def feature_table(nights: NightSet) -> pd.DataFrame:
     table["fwhm_proxy"] = table["fwhm_px"]
     table["streak"] = table["streak_significance"]
     table["flux_jump"] = 1 - np.exp(table["slow_transparency"].astype(float))
-    rest = [column for column in table if column not in PUBLISHED_COLUMNS]
-    return table[[*PUBLISHED_COLUMNS, *rest]].copy()
+    table["series"] = table["series"].fillna("")
+    first, last = PUBLISHED_COLUMNS, ("compared_with", "series")
+    rest = [column for column in table if column not in (*first, *last)]
+    return table[[*first, *rest, *last]].copy()
 
 
 def aside_rows(nights: NightSet) -> pd.DataFrame:
@@ -121,6 +124,7 @@ def aside_rows(nights: NightSet) -> pd.DataFrame:
     columns = {
         "file": [str(item.path) for item in nights.aside],
         "night": "",
+        "series": "",
         "date_obs": "",
         "error": [item.reason.removeprefix("unreadable: ") for item in nights.aside],
     }

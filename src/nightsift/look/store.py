@@ -29,7 +29,7 @@ from nightsift.look.scene import NO_STARS, StarList
 
 log = logging.getLogger(__name__)
 
-FORMAT = 1
+FORMAT = 2
 FACTS = f"facts-{FORMAT}"
 
 

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
-from nightsift.look.look import TensorRef
+from nightsift.look.look import Look, TensorRef
 from nightsift.look.statistics import MAD_TO_SIGMA
 from nightsift.look.store import read_tensors
 from nightsift.look.transforms.two_scale import CUTOUTS
+from nightsift.night.comparison import Deviations
 from nightsift.night.lines import star_gains
+from nightsift.night.matching import Alignment
 from nightsift.night.night import Night
 from nightsift.night.template import MIN_FRAMES, Mesh, Template, make_template, spread
 
@@ -45,8 +49,8 @@ class NightChanges:
 
     Planes 0-2 are those of the field (mean, brightest, smooth sky), as asinh(x / softening) of the
     difference in units of what is usual at its place; 3 and 4 the mosaic of cut-outs without the
-    night's profile, as asinh of sigma over the softening and as asinh of shares of each star's
-    peak. Frames without a night (fewer than 6) keep their own field and cut-outs.
+    night's profile, as asinh of what is usual over the softening and as asinh of shares of each
+    star's peak. Frames with fewer than 6 to be compared with keep their own field and cut-outs.
 
     Args:
         night: read with the transform `two_scale`, whose tensors are on disk.
@@ -56,46 +60,76 @@ class NightChanges:
     def __init__(self, night: Night, softening: float) -> None:
         self.night = night
         self.softening = np.float32(softening)
-        self._template: Template | None = None
-        self._profile: Profile | None = None
-        self._gains = np.ones(len(night))
-        if night.ordered and len(night) >= MIN_FRAMES:
-            self._compare()
+        share = night.share
+        self._common = None
+        if share is not None:
+            # Nights of one series have one template: made for the first of them.
+            made = _COMMON.get(share.deviations)
+            if made is None:
+                made = _common(share.looks, share.poses, share.features, night.shape, softening)
+                _COMMON[share.deviations] = made
+            self._common, self._rows = made, share.rows
+        elif night.ordered and len(night) >= MIN_FRAMES:
+            facts = night.looks, night.poses, night.features
+            self._common = _common(*facts, night.shape, softening)
+            self._rows = np.arange(len(night))
 
     def planes(self, rows: npt.NDArray[np.intp]) -> Floats:
         """(B, 5, S, S) float32 within +-8 of some frames."""
-        signal = self._signal(rows.tolist())
+        signal = _signal([self.night.looks[row] for row in rows], self.softening)
         field = [self._field(row, cells) for row, cells in zip(rows, signal, strict=True)]
-        stars = [star_planes(item[_FIELD], self._profile, self.softening) for item in signal]
+        profile = self._common.profile if self._common else None
+        stars = [star_planes(item[_FIELD], profile, self.softening) for item in signal]
         planes = np.concatenate([np.stack(field), np.stack(stars)], axis=1)
         return planes.clip(-_CLIP, _CLIP).astype(np.float32)
 
-    def _compare(self) -> None:
-        night = self.night
-        self._gains = star_gains(night.features)
-        size = _ref(night, 0).shape[-1]
-        cell = night.shape[0] / size, night.shape[1] / size
-        self._template = make_template(
-            lambda rows: self._signal(rows)[:, :_FIELD],
-            Mesh((size, size), cell, night.shape),
-            night.poses,
-            self._gains,
-            (False, False, True),
-            least_scatter=_LEAST_SCATTER,
-        )
-        self._profile = night_profile(self._signal(spread(len(night)))[:, _FIELD])
-
     def _field(self, row: int, signal: Floats) -> Floats:
         field = signal[:_FIELD]
-        if self._template is not None:
-            change = self._template.change(field, self.night.poses[row], float(self._gains[row]))
+        if self._common is not None and self._common.template is not None:
+            gain = float(self._common.gains[self._rows[row]])
+            change = self._common.template.change(field, self.night.poses[row], gain)
             field = np.nan_to_num(change)
         return np.asarray(np.arcsinh(field / self.softening))
 
-    def _signal(self, rows: Sequence[int]) -> Floats:
-        """(n, 4, S, S) signal over noise."""
-        stored = read_tensors([_ref(self.night, row) for row in rows])
-        return np.asarray(self.softening * np.sinh(stored))
+
+class _Common(NamedTuple):
+    """What frames that are compared have in common; gains of each of them."""
+
+    template: Template | None
+    profile: Profile
+    gains: npt.NDArray[np.float64]
+
+
+# By the deviations that all nights of a series share.
+_COMMON: WeakKeyDictionary[Deviations, _Common] = WeakKeyDictionary()
+
+
+def _common(
+    looks: Sequence[Look],
+    poses: Sequence[Alignment | None],
+    features: pd.DataFrame,
+    shape: tuple[int, int],
+    softening: float,
+) -> _Common:
+    gains = star_gains(features)
+    scale = np.float32(softening)
+    size = _ref(looks[0]).shape[-1]
+    template = make_template(
+        lambda rows: _signal([looks[row] for row in rows], scale)[:, :_FIELD],
+        Mesh((size, size), (shape[0] / size, shape[1] / size), shape),
+        poses,
+        gains,
+        (False, False, True),
+        least_scatter=_LEAST_SCATTER,
+    )
+    chosen = [looks[row] for row in spread(len(looks))]
+    return _Common(template, night_profile(_signal(chosen, scale)[:, _FIELD]), gains)
+
+
+def _signal(looks: Sequence[Look], softening: np.float32) -> Floats:
+    """(n, 4, S, S) signal over noise."""
+    stored = read_tensors([_ref(look) for look in looks])
+    return np.asarray(softening * np.sinh(stored))
 
 
 class Profile(NamedTuple):
@@ -186,8 +220,7 @@ def _mosaic(cuts: Floats) -> Floats:
     return np.asarray(parts.reshape(CUTOUTS * side, CUTOUTS * side))
 
 
-def _ref(night: Night, row: int) -> TensorRef:
-    ref = night.looks[row].tensor
-    if ref is None:
-        raise ValueError(f"{night.looks[row].path}: no tensor was wanted when it was read")
-    return ref
+def _ref(look: Look) -> TensorRef:
+    if look.tensor is None:
+        raise ValueError(f"{look.path}: no tensor was wanted when it was read")
+    return look.tensor

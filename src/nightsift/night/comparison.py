@@ -83,14 +83,24 @@ class Deviations:
         groups = self._features["group"].to_numpy()
         for number in np.unique(groups):
             own = np.flatnonzero(groups == number)
-            if item.kind == "slow":
-                found = slow_deviation(hours[own], values[own], worse=item.worse)
-            elif item.kind == "best":
-                found = best_deviation(values[own], worse=item.worse)
-            else:
-                found = local_deviation(values[own])
-            value[own], scale[own] = found
+            value[own], scale[own] = self._compare(item, own, hours[own], values[own])
         return Deviation(value, scale)
+
+    def _compare(
+        self, item: Compared, rows: npt.NDArray[np.intp], hours: Floats, values: Floats
+    ) -> Deviation:
+        """Deviations of the frames of one exposure time, which stand in `rows`."""
+        del rows
+        return deviation_in_night(item, hours, values)
+
+
+def deviation_in_night(item: Compared, hours: Floats, values: Floats) -> Deviation:
+    """Deviation of each frame from the course of its night."""
+    if item.kind == "slow":
+        return slow_deviation(hours, values, worse=item.worse)
+    if item.kind == "best":
+        return best_deviation(values, worse=item.worse)
+    return local_deviation(values)
 
 
 def comparable(values: Floats, *, log: bool) -> Floats:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from nightsift.fits.folders import folder_key, natural_key
 from nightsift.fits.header import FrameInfo
+from nightsift.night.naming import folder_names, night_names, series_names
+from nightsift.night.series import find_series
 
 log = logging.getLogger(__name__)
 
@@ -23,8 +25,10 @@ class NightFiles:
     """Frames of one telescope, camera, filter, image size and target in one folder.
 
     Attributes:
-        name: unique among the nights found together.
+        name: unique among the nights found together (`nightsift.night.naming.night_names`).
         folder: where the files lie.
+        folder_name: its name, unique among the folders found together.
+        series: name of the series (`nightsift.night.series`) that it is part of.
         files: in time order, or in natural order of their names where `timed` is False.
         infos: header facts, one per file.
         timed: whether every frame has a time.
@@ -32,6 +36,8 @@ class NightFiles:
 
     name: str
     folder: Path
+    folder_name: str
+    series: str
     files: tuple[Path, ...]
     infos: tuple[FrameInfo, ...]
     timed: bool
@@ -50,15 +56,29 @@ def group_nights(infos: Mapping[Path, FrameInfo], *, max_gap_h: float = 4.0) -> 
     by_folder: dict[Path, list[Path]] = {}
     for path in sorted(infos, key=lambda path: (folder_key(path.parent), natural_key(path.name))):
         by_folder.setdefault(_lexical(path.parent), []).append(path)
+    runs: list[tuple[str, str, list[Path]]] = []
+    for folder, files in zip(folder_names(list(by_folder)), by_folder.values(), strict=True):
+        own = sorted(_runs(files, infos, max_gap_h), key=lambda run: _run_key(run, infos))
+        names = night_names(folder, [infos[run[0]] for run in own])
+        runs += [(name, folder, run) for name, run in zip(names, own, strict=True)]
+    series = _series([run for _, _, run in runs], infos)
     nights: list[NightFiles] = []
-    for name, files in zip(_unique_names(list(by_folder)), by_folder.values(), strict=True):
-        runs = sorted(_runs(files, infos, max_gap_h), key=lambda run: _run_key(run, infos))
-        for number, run in enumerate(runs, start=1):
-            facts = tuple(infos[path] for path in run)
-            full_name = name if len(runs) == 1 else f"{name}#{number}"
-            timed = all(info.time is not None for info in facts)
-            nights.append(NightFiles(full_name, run[0].parent, tuple(run), facts, timed))
+    for (name, folder, run), own_series in zip(runs, series, strict=True):
+        facts = tuple(infos[path] for path in run)
+        timed = all(info.time is not None for info in facts)
+        place = run[0].parent
+        nights.append(NightFiles(name, place, folder, own_series, tuple(run), facts, timed))
     return nights
+
+
+def _series(runs: Sequence[Sequence[Path]], infos: Mapping[Path, FrameInfo]) -> list[str]:
+    """Name of the series of each run."""
+    numbers = find_series([(_lexical(run[0].parent), [infos[p] for p in run]) for run in runs])
+    first: dict[int, FrameInfo] = {}
+    for number, run in zip(numbers, runs, strict=True):
+        first.setdefault(number, infos[run[0]])
+    names = dict(zip(first, series_names(list(first.values())), strict=True))
+    return [names[number] for number in numbers]
 
 
 def _runs(
@@ -113,15 +133,3 @@ def _set_up(info: FrameInfo) -> tuple[object, ...]:
 def _lexical(folder: Path) -> Path:
     """The absolute path, links kept: people know a linked folder by the link's name."""
     return folder.resolve() if ".." in folder.parts else folder.absolute()
-
-
-def _unique_names(folders: Sequence[Path]) -> list[str]:
-    """The last part of each path, with as many parents in front as make it unique."""
-    names = []
-    for folder in folders:
-        others = [other.parts for other in folders if other != folder]
-        depth = 1
-        while any(other[-depth:] == folder.parts[-depth:] for other in others):
-            depth += 1
-        names.append("/".join(folder.parts[-depth:]).replace("//", "/"))
-    return names

@@ -16,6 +16,7 @@ from nightsift.errors import NightsiftError
 from nightsift.look.look import Look
 from nightsift.night.comparison import Compared, Deviations
 from nightsift.night.matching import Alignment
+from nightsift.night.pool import Share
 from nightsift.night.trend import Deviation
 
 UNLABELLED = -1
@@ -51,6 +52,11 @@ class Night:
             where nothing was measured. To be read, not to be written into.
         poses: how each frame lies on the night's reference frame; None where its field was not
             recognised or nothing was compared.
+        folder: name of its folder, which other nights may share.
+        series: name of all nights of the same telescope, camera, filter and field.
+        unit: name of what its frames were compared within and what no split cuts: the night,
+            or the series of short nights.
+        share: its part of that series; None for a night that was compared by itself.
     """
 
     name: str
@@ -60,9 +66,15 @@ class Night:
     timed: bool
     features: pd.DataFrame
     poses: tuple[Alignment | None, ...] = ()
+    folder: str = ""
+    series: str = ""
+    unit: str = ""
+    share: Share | None = field(default=None, repr=False)
     _deviations: Deviations = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        if not self.unit:
+            object.__setattr__(self, "unit", self.name)
         if not self.poses:
             object.__setattr__(self, "poses", (None,) * len(self.looks))
         object.__setattr__(self, "_deviations", Deviations(self.features, compared=self.ordered))
@@ -106,14 +118,16 @@ class Night:
         """16 hex digits that stay the same when the night's folder is moved or renamed."""
         first = self.looks[0]
         facts = first.info.to_json() if first.info else {}
+        # Not known when the first weights were made.
+        facts = {key: fact for key, fact in facts.items() if key not in ("ra_deg", "dec_deg")}
         return hashlib.sha256(f"{first.path.name}|{facts}".encode()).hexdigest()[:16]
 
     def deviation(self, item: Compared) -> Deviation:
-        """How far a feature of each frame lies from the others' course, (N,); made once.
+        """How far a feature of each frame lies from what the others let expect, (N,); made once.
 
         NaN throughout for mixed frames and for features that were not measured.
         """
-        return self._deviations.of(item)
+        return self.share.of(item) if self.share else self._deviations.of(item)
 
 
 class Aside(NamedTuple):
@@ -179,7 +193,7 @@ def match_nights(name: str, nights: Sequence[Night]) -> list[Night]:
     Raises:
         NightsiftError: there are none; lists the names there are.
     """
-    members = [night for night in nights if name in (night.name, night.name.partition("#")[0])]
+    members = [night for night in nights if name in (night.name, night.folder)]
     if not members:
         known = ", ".join(night.name for night in nights[:20])
         raise NightsiftError(f"no night is called {name!r}; there are: {known}")

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from nightsift.errors import NightsiftError
 from nightsift.look.look import Look, Wanted
-from nightsift.look.parallel import FRAMES_WORTH_PROCESSES, make_pool, worker_count
 from nightsift.look.reading import Progress, look_at
 from nightsift.look.store import LookStore
-from nightsift.night.features import compared_features, single_features, uncompared_features
 from nightsift.night.grouping import group_nights
-from nightsift.night.night import Aside, Label, Night, NightSet
+from nightsift.night.making import NightPlan, make_nights
+from nightsift.night.night import Aside, Label, NightSet
 from nightsift.night.sources import Sources, find_sources, read_labels, warn_listed
 
 # Makes a progress bar of what it is for.
@@ -73,18 +71,8 @@ def read_nights(
     plans = _plans(kept, labels, files.sequence, sources.max_gap_h, ordered=True)
     plans += _plans(kept, labels, files.mixed, sources.max_gap_h, ordered=False)
     compared = wanted.measure is not None and wanted.measure.compared
-    nights = _make_nights(plans, compared=compared, workers=workers, processes=processes)
+    nights = make_nights(plans, compared=compared, workers=workers, processes=processes)
     return NightSet(tuple(nights), tuple(aside.values()))
-
-
-class _Plan(NamedTuple):
-    """A night that is still to be compared."""
-
-    name: str
-    looks: tuple[Look, ...]
-    labels: tuple[Label, ...]
-    ordered: bool
-    timed: bool
 
 
 def _aside(
@@ -118,9 +106,9 @@ def _plans(
     max_gap_h: float,
     *,
     ordered: bool,
-) -> list[_Plan]:
+) -> list[NightPlan]:
     infos = {path: look.info for path in files if (look := looks.get(path)) and look.info}
-    plans: list[_Plan] = []
+    plans: list[NightPlan] = []
     for night in group_nights(infos, max_gap_h=max_gap_h):
         # Loose frames without a time share nothing: each is a unit of its own.
         whole = ordered or night.timed
@@ -129,29 +117,6 @@ def _plans(
             name = night.name if len(units) == 1 else f"{night.name}.{number}"
             members = tuple(looks[path] for path in unit)
             own = tuple(labels.get(path, Label()) for path in unit)
-            plans.append(_Plan(name, members, own, ordered, night.timed))
+            facts = (night.folder_name, night.series)
+            plans.append(NightPlan(name, members, own, ordered, night.timed, *facts))
     return plans
-
-
-def _make_nights(
-    plans: Sequence[_Plan], *, compared: bool, workers: int, processes: bool
-) -> list[Night]:
-    work = _compared_night if compared else _plain_night
-    frames = sum(len(plan.looks) for plan in plans)
-    if not processes or len(plans) == 1 or frames < FRAMES_WORTH_PROCESSES:
-        return [work(plan) for plan in plans]
-    with make_pool(worker_count(workers), frames, processes=processes) as pool:
-        return list(pool.map(work, plans, chunksize=4))
-
-
-def _plain_night(plan: _Plan) -> Night:
-    return Night(*plan, single_features(plan.name, plan.looks, timed=plan.timed))
-
-
-def _compared_night(plan: _Plan) -> Night:
-    table = single_features(plan.name, plan.looks, timed=plan.timed)
-    if not plan.ordered:
-        return Night(*plan, uncompared_features(table, plan.looks))
-    info = plan.looks[0].info
-    assert info is not None
-    return Night(*plan, *compared_features(table, plan.looks, (info.height, info.width)))

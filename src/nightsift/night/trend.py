@@ -51,7 +51,8 @@ def slow_deviation(time: Floats, values: Floats, *, worse: int = 0) -> Deviation
     Residuals are those of a fit without the frame itself.
 
     Args:
-        time: (N,) in any unit, or frame numbers, ascending.
+        time: (N,) in any unit, or frame numbers, ascending; all the same where the order tells
+            nothing: then there is neither course nor jump, only the usual value.
         values: (N,), NaN where there is none.
         worse: 1 if larger values are worse, -1 if smaller ones are, 0 if both are: then the
             level that most frames have is the best one.
@@ -61,6 +62,9 @@ def slow_deviation(time: Floats, values: Floats, *, worse: int = 0) -> Deviation
     if len(known) <= MIN_FRAMES:
         return Deviation(out, out.copy())
     t, y = _normalised(time[known]), values[known]
+    if not t.any():
+        out[known] = _refined(np.ones((len(t), 1)), y, y - np.median(y))[0]
+        return Deviation(out, _scale_of_others(out))
     segment = _segments(y)
     best, best_size = np.empty(0), np.inf
     for degree, needed in enumerate(_FRAMES_FOR_DEGREE if segment[-1] == 0 else ()):

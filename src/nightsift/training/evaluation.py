@@ -37,6 +37,8 @@ COLUMNS = (
     "split",
     "reason",
 )
+# Behind those, and behind what later layers and label tables add.
+LAST = ("series",)
 
 
 def score_nights(
@@ -57,8 +59,8 @@ def score_nights(
         progress: called with (frames done, frames to do).
 
     Returns:
-        The contract's columns, then the other columns of the label tables. `prob_*` are NaN
-        and `pred` empty for files that could not be read or were left out.
+        The contract's columns, then the other columns of the label tables, then `series`.
+        `prob_*` are NaN and `pred` empty for files that could not be read or were left out.
     """
     card, split = loaded.card, split or Split()
     inputs, transform = input_spec(card), build_transform(card.transform)
@@ -82,13 +84,16 @@ def score_nights(
                 time=night.times,
                 split=split.of(night),
                 reason=_reasons(scores.prob_bad, scores.prob_cause, card),
+                series=night.series,
             )
         )
         done += len(night)
         if progress:
             progress(done, len(nights))
     table = pd.concat([*parts, _aside_rows(nights)], ignore_index=True)
-    table = table.reindex(columns=[*COLUMNS, *(c for c in table.columns if c not in COLUMNS)])
+    own = (*COLUMNS, *LAST)
+    between = [column for column in table.columns if column not in own]
+    table = table.reindex(columns=[*COLUMNS, *between, *LAST])
     for column in ("prob_bad", "prob_frame", "prob_seq"):
         table[column] = table[column].astype(np.float64)
     return apply_threshold(table, card.threshold)
@@ -96,7 +101,8 @@ def score_nights(
 
 def _extras(label: Label) -> dict[str, str]:
     """The other columns of a label table, which may be a table of predictions once more."""
-    return {name: text for name, text in label.extras.items() if name not in COLUMNS}
+    own = (*COLUMNS, *LAST)
+    return {name: text for name, text in label.extras.items() if name not in own}
 
 
 def _aside_rows(nights: NightSet) -> pd.DataFrame:
@@ -109,6 +115,7 @@ def _aside_rows(nights: NightSet) -> pd.DataFrame:
             "time": "",
             "split": "",
             "reason": item.reason,
+            "series": "",
         }
         for item in nights.aside
     ]
