@@ -27,7 +27,13 @@ LENT = LONG_NIGHT - 1
 
 # What good nights of one series differ by, as a standard deviation (natural logarithms of levels):
 # full moon makes the sky three to five times as bright, and its noise twice as large.
-NIGHTLY = {"background_adu": 0.25, "noise_adu": 0.15, "gradient": 0.02, "sky_shape": 0.3}
+NIGHTLY = {
+    "background_adu": 0.25,
+    "noise_adu": 0.15,
+    "gradient": 0.02,
+    "sky_shape": 0.3,
+    "jump_share": 0.08,
+}
 
 
 class Unit(NamedTuple):
