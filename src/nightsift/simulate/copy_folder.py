@@ -17,7 +17,7 @@ from nightsift.simulate.copies.catalogue import COPIES, ChangeOf, MakeCopy
 from nightsift.simulate.given_night import Detector, look_at_detector
 from nightsift.simulate.inject import inject, take_apart
 from nightsift.simulate.inject_folder import good_frames, header_of, unique_names, write_frame
-from nightsift.simulate.moving import move_stars, with_fixed
+from nightsift.simulate.moving import move_stars, with_detector
 from nightsift.simulate.processes import Progress, make_all
 from nightsift.simulate.tables import FrameTruth
 
@@ -132,10 +132,13 @@ def _make_frame(
         )
     rng = np.random.default_rng(seed)
     change = change_of(number)
-    parts = with_fixed(take_apart(frame.pixels, header, frame.info.exposure_s), job.detector.fixed)
+    detector = job.detector
+    parts = take_apart(frame.pixels, header, frame.info.exposure_s)
+    parts = with_detector(parts, detector.wide_adu)
     parts = move_stars(
         parts,
-        job.detector.night.light,
+        detector.night.light,
+        detector.wide_adu,
         turn_deg=change.turn_deg,
         centre=change.centre,
         shift_px=change.shift_px,

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 from scipy.ndimage import affine_transform
 
 from nightsift.simulate.inject import Parts
-from nightsift.simulate.sky import Image
+from nightsift.simulate.sky import Image, Light
 
 # Share of the variance of white noise that interpolation by cubic splines leaves, measured.
 _KEPT_VARIANCE = 0.764
@@ -16,18 +15,21 @@ _DEEP_SIGMA = 5.0
 _BRIGHTER = 1.5
 
 
-def with_fixed(parts: Parts, fixed: npt.NDArray[np.bool_]) -> Parts:
-    """The same frame with what is `fixed` (H, W) taken from the stars and given to the rest."""
-    return parts._replace(
-        stars_adu=np.where(fixed, 0.0, parts.stars_adu),
-        rest_adu=parts.rest_adu + np.where(fixed, parts.stars_adu, 0.0),
-        stellar=np.where(fixed, 0.0, parts.stellar),
-    )
+def with_detector(parts: Parts, wide_adu: Light) -> Parts:
+    """The same frame with light of the detector taken from the stars and given to the rest.
+
+    Args:
+        parts: of a frame.
+        wide_adu: (H, W) light that belongs to the detector where stars are.
+    """
+    moved = wide_adu * parts.stellar
+    return parts._replace(stars_adu=parts.stars_adu - moved, rest_adu=parts.rest_adu + moved)
 
 
 def move_stars(
     parts: Parts,
     light: Image,
+    wide_adu: Light,
     *,
     turn_deg: float,
     centre: tuple[float, float],
@@ -42,6 +44,7 @@ def move_stars(
     Args:
         parts: of a frame.
         light: (H, W) share of the sky's light that each pixel gets.
+        wide_adu: (H, W) light of the detector where stars are, as for `with_detector`.
         turn_deg: counter-clockwise where y grows upwards.
         centre: (x, y) of the rotation in units of width and height.
         shift_px: (dx, dy).
@@ -58,8 +61,11 @@ def move_stars(
     if turn_deg % 180:
         stars += np.sqrt(1 - _KEPT_VARIANCE) * noise * rng.standard_normal(stars.shape)
     stars *= stellar * np.clip(light / np.maximum(came_from, 0.05), 0, _BRIGHTER)
-    rest = np.where(parts.stellar > 0, noise * rng.standard_normal(stars.shape), parts.rest_adu)
-    rest = np.where((stellar > 0) & (np.abs(rest) < _DEEP_SIGMA * noise), 0.0, rest)
+    # Where stars were the rest holds the detector's light alone, without noise.
+    noisy = parts.rest_adu + parts.stellar * noise * rng.standard_normal(stars.shape)
+    rest = np.where(
+        (stellar > 0) & (np.abs(noisy - wide_adu) < _DEEP_SIGMA * noise), wide_adu, noisy
+    )
     return parts._replace(stars_adu=stars, stellar=stellar, rest_adu=rest)
 
 
