@@ -82,7 +82,7 @@ def quick() -> None:
         folder = Path(where)
         for seed, name in enumerate(("first", "second")):
             quick_night(folder / "nights" / f"{name}_night", seed=seed)
-        parts = make_parts(folder / "nights", folder, {}, kinds=["rotation"], seeds=1)
+        parts = make_parts(folder / "nights", folder, {}, kinds=["rotation"], seeds=1, alone=4)
         table = judge_all(parts, {}, "pretrained", folder, withheld=True)
         write(folder / "out.md", table, folder, "Small simulated nights.")
 

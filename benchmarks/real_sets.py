@@ -24,7 +24,7 @@ _MAX_GAP_H = 1e6
 # Injected frames of a folder are to be about as many, in so many copies at most.
 _WANTED, _MOST_SEEDS = 90, 8
 _FEWEST_GOOD = 6
-_ALONE, _TOGETHER = 24, 3
+_TOGETHER = 3
 
 
 class Part(NamedTuple):
@@ -55,6 +55,7 @@ def make_parts(
     only: Sequence[str] = (),
     kinds: Sequence[str] = (),
     seeds: int = 0,
+    alone: int = 24,
 ) -> list[Part]:
     """Everything there is to judge; what was made before is taken as it is.
 
@@ -65,6 +66,7 @@ def make_parts(
         only: these telescopes; empty for all.
         kinds: of copies; empty for all.
         seeds: sets of injected defects per folder; 0 for as many as make about 90 frames.
+        alone: frames of a folder that are judged alone, and in threes.
     """
     parts: list[Part] = []
     for folder in sorted(path for path in nights.iterdir() if path.is_dir()):
@@ -83,7 +85,7 @@ def make_parts(
                 if not out.exists():
                     inject_folder(folder, out, SPEC, seed=seed, max_gap_h=_MAX_GAP_H, workers=1)
                 parts.append(Part(telescope, INJECTED, out))
-            parts += _few(telescope, own)
+            parts += _few(telescope, own, alone)
         for kind in kinds or COPIES:
             out = own / f"copy-{kind}"
             if not out.exists():
@@ -92,7 +94,7 @@ def make_parts(
     return parts
 
 
-def _few(telescope: str, own: Path) -> list[Part]:
+def _few(telescope: str, own: Path, alone: int) -> list[Part]:
     """Frames of the first injected set alone, and three in a row."""
     parts = []
     for group, size in ((LONE, 1), (SHORT, _TOGETHER)):
@@ -101,16 +103,16 @@ def _few(telescope: str, own: Path) -> list[Part]:
             with making_folder(out) as temporary:
                 for night in sorted(path for path in (own / "injected-0").iterdir()):
                     if night.is_dir():
-                        _link(night, temporary, size)
+                        _link(night, temporary, size, alone // size)
         parts += [Part(telescope, group, folder) for folder in sorted(out.iterdir())]
     return parts
 
 
-def _link(night: Path, out: Path, size: int) -> None:
-    """Evenly spread runs of `size` frames, each in a folder with its rows of the tables."""
+def _link(night: Path, out: Path, size: int, runs: int) -> None:
+    """Some evenly spread runs of `size` frames, each in a folder with its rows of the tables."""
     files = find_files(night)
     starts = np.arange(0, len(files) - size + 1, size)
-    picks = starts[np.linspace(0, len(starts) - 1, min(len(starts), _ALONE // size)).astype(int)]
+    picks = starts[np.linspace(0, len(starts) - 1, min(len(starts), runs)).astype(int)]
     for start in picks:
         folder = out / f"{night.name}-{start:04d}"
         folder.mkdir()
