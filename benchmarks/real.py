@@ -2,6 +2,7 @@
 
     python benchmarks/real.py OUT.md --nights DIR --work DIR [--ckpt pretrained] [--parts]
         [--ckpt-of TELESCOPE=CKPT ...] [--telescope PREFIX=NAME ...] [--only TELESCOPE ...]
+        [--kind COPY ...] [--seeds N]
     python benchmarks/real.py --quick
 
 DIR holds labelled folders of frames; the telescope of a folder is what stands before the first
@@ -12,6 +13,7 @@ three in a row, too, for the calibration. Ways of judging: each head, the fused 
 `--parts` also without the pictures and by the pictures alone), the heuristics, and the untrained
 baseline: ten numbers of `sep`, robust deviation from the folder, limit of five sigma.
 
+`--only`, `--kind` and `--seeds` (sets of injected defects per folder) take less than everything.
 `--ckpt-of` names weights for one telescope, such as those whose training left it out. Intervals
 are 95 %, over nights, over frames where there is one night; frames injected with several seeds
 come from the same good frames. Beside OUT.md lie OUT.json, OUT.csv (every frame), OUT.wrong.md
@@ -102,6 +104,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--ckpt-of", action="append", default=[], metavar="TELESCOPE=CKPT")
     parser.add_argument("--telescope", action="append", default=[], metavar="PREFIX=NAME")
     parser.add_argument("--only", action="append", default=[], metavar="TELESCOPE")
+    parser.add_argument("--kind", action="append", default=[], metavar="COPY")
+    parser.add_argument("--seeds", type=int, default=0)
     parser.add_argument("--parts", action="store_true")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args(arguments)
@@ -111,7 +115,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not (options.out and options.nights and options.work):
         parser.error("OUT.md, --nights DIR and --work DIR are needed")
     names = pairs(options.telescope)
-    parts = make_parts(options.nights, options.work, names, only=options.only)
+    parts = make_parts(
+        options.nights,
+        options.work,
+        names,
+        only=options.only,
+        kinds=options.kind,
+        seeds=options.seeds,
+    )
     table = judge_all(
         parts, pairs(options.ckpt_of), options.ckpt, options.work, withheld=options.parts
     )
