@@ -13,7 +13,14 @@ from nightsift.look.parallel import FRAMES_WORTH_PROCESSES, make_pool, worker_co
 from nightsift.night.comparison import exposure_groups
 from nightsift.night.features import compared_features, single_features, uncompared_features
 from nightsift.night.night import Label, Night
-from nightsift.night.pool import SeriesDeviations, Share, compared_with, find_units, lent_rows
+from nightsift.night.pool import (
+    SeriesDeviations,
+    Share,
+    compared_with,
+    find_units,
+    lent_rows,
+    series_groups,
+)
 
 
 class NightPlan(NamedTuple):
@@ -146,7 +153,7 @@ def _compare_series(task: _Task) -> list[Night]:
         members.append(np.full(len(rows), number))
     single = pd.concat(singles, ignore_index=True)
     night = np.concatenate(members)
-    single["group"] = exposure_groups(single["exposure_s"].to_numpy())
+    single["group"] = series_groups(single["exposure_s"].to_numpy())
     # At one and the same time: no course is looked for.
     table = compared_features(single.assign(hours=0.0), looks, task.plans[0].shape)
     table = table.assign(hours=single["hours"])
