@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from nightsift.look.look import Look
 from nightsift.look.parallel import FRAMES_WORTH_PROCESSES, make_pool, worker_count
+from nightsift.look.store import read_stars
 from nightsift.night.comparison import exposure_groups
 from nightsift.night.features import compared_features, single_features, uncompared_features
+from nightsift.night.fields import fields_by_stars, reference_quality
 from nightsift.night.night import Label, Night
 from nightsift.night.pool import (
     SeriesDeviations,
@@ -21,6 +24,7 @@ from nightsift.night.pool import (
     lent_rows,
     series_groups,
 )
+from nightsift.night.series import field_is_known
 
 
 class NightPlan(NamedTuple):
@@ -46,7 +50,12 @@ class NightPlan(NamedTuple):
         return single_features(self.name, self.looks, timed=self.timed)
 
     def night(
-        self, features: pd.DataFrame, others: np.ndarray, *, unit: str, share: Share | None = None
+        self,
+        features: pd.DataFrame,
+        others: npt.NDArray[np.float64],
+        *,
+        unit: str,
+        share: Share | None = None,
     ) -> Night:
         """The night, with `compared_with` and `series` as the last of its features.
 
@@ -116,7 +125,7 @@ def _tasks(plans: Sequence[NightPlan]) -> list[_Task]:
     ]
 
 
-def _groups(plan: NightPlan) -> np.ndarray:
+def _groups(plan: NightPlan) -> npt.NDArray[np.intp]:
     exposures = [look.info.exposure_s if look.info else None for look in plan.looks]
     return exposure_groups(np.array([np.nan if s is None else s for s in exposures], dtype=float))
 
@@ -141,28 +150,75 @@ def _compare(task: _Task) -> list[Night]:
     return [plan.night(compared_features(table, plan.looks, plan.shape), others, unit=unit)]
 
 
+class _Pooled(NamedTuple):
+    """Frames of several nights.
+
+    Attributes:
+        table: what was measured on each alone, `group` of exposure times among them.
+        looks: of the same frames.
+        night: (N,) number of the night of each.
+    """
+
+    table: pd.DataFrame
+    looks: list[Look]
+    night: npt.NDArray[np.intp]
+
+    def part(self, rows: npt.NDArray[np.intp]) -> _Pooled:
+        """Some of the frames."""
+        table = self.table.iloc[rows].reset_index(drop=True)
+        return _Pooled(table, [self.looks[row] for row in rows], self.night[rows])
+
+
 def _compare_series(task: _Task) -> list[Night]:
-    singles, looks, members = [], [], []
+    pooled = _pool(task)
+    shape = task.plans[0].shape
+    fields = np.zeros(len(pooled.looks), dtype=np.intp)
+    infos = [look.info for plan in task.plans for look in plan.looks if look.info]
+    if not field_is_known(infos):
+        quality = reference_quality(pooled.table)
+        fields = fields_by_stars(read_stars(pooled.looks), shape, quality, pooled.night)
+    nights: dict[int, Night] = {}
+    for field in np.unique(fields):
+        part = pooled.part(np.flatnonzero(fields == field))
+        plans = [
+            plan._replace(series=f"{plan.series} field {field + 1}") if field else plan
+            for plan in task.plans
+        ]
+        nights |= _compare_field(task._replace(plans=tuple(plans)), part)
+    return [nights[number] for number in task.judged]
+
+
+def _pool(task: _Task) -> _Pooled:
+    """All frames of the nights that are judged, and what the others lend."""
+    tables, looks, night = [], [], []
     for number, plan in enumerate(task.plans):
         table = plan.single()
-        rows = (
-            np.arange(len(table)) if number in task.judged else lent_rows(table["group"].to_numpy())
-        )
-        singles.append(table.iloc[rows])
+        rows = np.arange(len(table))
+        if number not in task.judged:
+            rows = lent_rows(table["group"].to_numpy())
+        tables.append(table.iloc[rows])
         looks += [plan.looks[row] for row in rows]
-        members.append(np.full(len(rows), number))
-    single = pd.concat(singles, ignore_index=True)
-    night = np.concatenate(members)
-    single["group"] = series_groups(single["exposure_s"].to_numpy())
-    # At one and the same time: no course is looked for.
-    table = compared_features(single.assign(hours=0.0), looks, task.plans[0].shape)
-    table = table.assign(hours=single["hours"])
-    deviations = SeriesDeviations(table, night)
+        night.append(np.full(len(rows), number))
+    return _Pooled(pd.concat(tables, ignore_index=True), looks, np.concatenate(night))
+
+
+def _compare_field(task: _Task, pooled: _Pooled) -> dict[int, Night]:
+    """Nights by number, compared with each other; all of them show one field."""
+    single = pooled.table
+    hours = single["hours"]
+    if len(np.unique(pooled.night)) > 1:
+        # At one and the same time: no course is looked for.
+        groups = series_groups(single["exposure_s"].to_numpy())
+        single = single.assign(hours=0.0, group=groups)
+    table = compared_features(single, pooled.looks, task.plans[0].shape).assign(hours=hours)
+    deviations = SeriesDeviations(table, pooled.night)
     others = compared_with(table["group"].to_numpy())
-    nights = []
+    nights = {}
     for number, unit in zip(task.judged, task.unit, strict=True):
-        own = np.flatnonzero(night == number)
-        features = table.iloc[own].reset_index(drop=True)
-        share = Share(deviations, own)
-        nights.append(task.plans[number].night(features, others[own], unit=unit, share=share))
+        own = np.flatnonzero(pooled.night == number)
+        if len(own):
+            features = table.iloc[own].reset_index(drop=True)
+            share = Share(deviations, own)
+            plan = task.plans[number]
+            nights[number] = plan.night(features, others[own], unit=unit, share=share)
     return nights
