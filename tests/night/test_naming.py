@@ -72,6 +72,15 @@ def test_names_are_unique_and_stay_when_later_nights_come():
     ]
 
 
+def test_names_that_would_make_one_file_are_told_apart():
+    first = [info(filter="R", object="a"), info(object="R_a"), info(filter="r", object="A")]
+    assert night_names("n", first) == [
+        "n 2018-10-12 R a",
+        "n 2018-10-12 221400 R_a",
+        "n 2018-10-12 221400 r A 2",
+    ]
+
+
 def test_series_are_called_by_target_filter_telescope_and_camera():
     facts = {"filter": "I", "telescope": "0.4 m", "instrument": "QHY/600"}
     found = [info(object="W Cep", **facts), info(object="W Cep", **facts | {"height": 80})]
