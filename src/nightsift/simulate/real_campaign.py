@@ -89,9 +89,7 @@ def _sources(spec: RealSpec) -> list[Path]:
         for night in sorted(root.iterdir() if root.is_dir() else ())
         if night.is_dir()
     ]
-    kept = [
-        night for night in found if not night.name.startswith(tuple(spec.leave_out) or ("\0",))
-    ]
+    kept = [night for night in found if not night.name.startswith(tuple(spec.leave_out) or ("\0",))]
     if not kept:
         raise NightsiftError(
             f"real.nights={list(spec.nights)}: expected folders of labelled nights, found "
@@ -102,7 +100,9 @@ def _sources(spec: RealSpec) -> list[Path]:
 
 def _recipe(spec: RealSpec) -> str:
     """Eight hex digits of what is made of a night, whichever nights there are."""
-    facts = {key: value for key, value in asdict(spec).items() if key not in ("nights", "leave_out")}
+    facts = {
+        key: value for key, value in asdict(spec).items() if key not in ("nights", "leave_out")
+    }
     text = json.dumps(facts, sort_keys=True, default=list)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
