@@ -40,6 +40,7 @@ def run(cfg: DictConfig) -> pd.DataFrame | None:
     if not cfg.folder:
         raise NightsiftError("missing: folder=...")
     card = card_for_use(cfg)
+    check_wishes(cfg, card)
     if cfg.watch:
         watch(cfg, card)
         return None
@@ -64,6 +65,15 @@ def run(cfg: DictConfig) -> pd.DataFrame | None:
     return verdicts.table
 
 
+def check_wishes(cfg: DictConfig, card: ModelCard) -> None:
+    """Raise NightsiftError for reasons or limits that make no sense, before anything is read."""
+    from nightsift.heuristics.limits import Limits
+    from nightsift.sorting.ignore import check_ignored
+
+    check_ignored(list(cfg.ignore), card.causes)
+    Limits(**cfg.limits)
+
+
 def csv_of(cfg: DictConfig) -> Path:
     """Where the predictions go."""
     return Path(cfg.out_csv) if cfg.out_csv else Path(cfg.run_dir) / "predictions.csv"
@@ -85,6 +95,7 @@ def judge(
     passed_over: frozenset[Path] = frozenset(),
 ) -> Verdicts:
     """Verdicts of everything in `folder`, under progress bars."""
+    from nightsift.heuristics.limits import Limits
     from nightsift.look.store import LookStore
     from nightsift.report.pictures import PICTURE_PX
     from nightsift.sorting.night import judge_folders
@@ -94,6 +105,8 @@ def judge(
         card,
         load,
         LookStore(Path(cfg.cache_dir)),
+        ignore=list(cfg.ignore),
+        limits=Limits(**cfg.limits),
         max_gap_h=cfg.data.max_gap_h,
         passed_over=passed_over,
         workers=cfg.data.workers,
