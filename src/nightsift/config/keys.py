@@ -124,7 +124,7 @@ class PredictKeys(TaskKeys):
         folder: a night, or a folder of nights.
         ckpt: `pretrained`, a run folder or a file of weights, or a list of them to average.
         out_csv: the predictions; empty for the run folder.
-        ignore: reasons that are not to reject.
+        ignore: a reason that is not to reject, or a list of them.
         limits: beyond which a frame is bad.
         action: `report`, `link` or `move`.
         kept_folder: of the links to kept frames; empty for the run folder.
@@ -146,7 +146,7 @@ class PredictKeys(TaskKeys):
     folder: str = ""
     ckpt: Any = "pretrained"
     out_csv: str = ""
-    ignore: list[str] = field(default_factory=list)
+    ignore: Any = field(default_factory=list)
     limits: LimitsKeys = field(default_factory=LimitsKeys)
     action: str = "report"
     kept_folder: str = ""

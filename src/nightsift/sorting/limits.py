@@ -8,10 +8,11 @@ from nightsift.heuristics.limits import Limits, header_scales
 
 
 def limit_verdicts(table: pd.DataFrame, features: pd.DataFrame, limits: Limits) -> pd.DataFrame:
-    """The table with `bad` for each frame beyond a limit, and a reason and explanation that say so.
+    """The table with `bad` for each frame beyond a limit, and an explanation that says so.
 
-    Probabilities and `pred` stay as they are, and so do files without a verdict. What the
-    explanation said before follows the limit's.
+    The reason becomes that of the limit, unless the frame was bad before: it keeps its own, and
+    the limit follows in its explanation. Probabilities and `pred` stay as they are, and so do
+    files without a verdict.
 
     Args:
         table: predictions with verdicts.
@@ -29,9 +30,12 @@ def limit_verdicts(table: pd.DataFrame, features: pd.DataFrame, limits: Limits) 
     beyond = limits.judge(rows, header_scales(limits, files)).set_axis(files.index)
     beyond = beyond[beyond["excess"].notna()]
     out = table.copy()
+    was_bad = out.loc[beyond.index, "verdict"] == "bad"
     before = out.loc[beyond.index, "explanation"].astype(str)
+    limited = beyond["explanation"] + before.where(before == "", "; " + before)
+    out.loc[beyond.index, "explanation"] = limited.where(
+        ~was_bad, before + "; " + beyond["explanation"]
+    )
+    out.loc[beyond.index[~was_bad], "reason"] = beyond.loc[~was_bad, "reason"]
     out.loc[beyond.index, "verdict"] = "bad"
-    out.loc[beyond.index, "reason"] = beyond["reason"]
-    said = beyond["explanation"] + before.where(before == "", "; " + before)
-    out.loc[beyond.index, "explanation"] = said
     return out

@@ -70,8 +70,13 @@ def check_wishes(cfg: DictConfig, card: ModelCard) -> None:
     from nightsift.heuristics.limits import Limits
     from nightsift.sorting.ignore import check_ignored
 
-    check_ignored(list(cfg.ignore), card.causes)
+    check_ignored(ignored(cfg), card.causes)
     Limits(**cfg.limits)
+
+
+def ignored(cfg: DictConfig) -> list[str]:
+    """The reasons that are not to reject."""
+    return [cfg.ignore] if isinstance(cfg.ignore, str) else [str(item) for item in cfg.ignore]
 
 
 def csv_of(cfg: DictConfig) -> Path:
@@ -105,7 +110,7 @@ def judge(
         card,
         load,
         LookStore(Path(cfg.cache_dir)),
-        ignore=list(cfg.ignore),
+        ignore=ignored(cfg),
         limits=Limits(**cfg.limits),
         max_gap_h=cfg.data.max_gap_h,
         passed_over=passed_over,
