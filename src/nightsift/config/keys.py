@@ -136,6 +136,7 @@ class PredictKeys(TaskKeys):
         transit: first and last moment of the transit, UTC; empty for none.
         watch: whether frames are judged as they arrive.
         poll_s: pause between two looks into the folder, s.
+        quiet_s: pause without a frame after which verdicts on pending ones are told, s.
         spell: bad frames in a row after which `on_spell` runs.
         on_spell: a command.
         threshold: a probability, or `auto` for the one in the weights.
@@ -158,6 +159,7 @@ class PredictKeys(TaskKeys):
     transit: list[str] = field(default_factory=list)
     watch: bool = False
     poll_s: float = 0.5
+    quiet_s: float = 120.0
     spell: int = 3
     on_spell: str = ""
     threshold: Any = "auto"

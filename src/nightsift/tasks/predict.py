@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,6 +123,7 @@ def judge(
 
 def watch(cfg: DictConfig, card: ModelCard) -> None:
     """Judge frames as they arrive, until interrupted."""
+    from nightsift.report.night import print_sorted
     from nightsift.report.run import write_predictions
     from nightsift.sorting.watching import Watch
 
@@ -141,11 +141,15 @@ def watch(cfg: DictConfig, card: ModelCard) -> None:
         Path(cfg.folder),
         judge_all,
         Path(cfg.cache_dir) / "watch" / f"{digest}.json",
+        window=card.window,
+        quiet_s=cfg.quiet_s,
         on_spell=cfg.on_spell,
         spell=cfg.spell,
     )
-    with suppress(KeyboardInterrupt):
-        watching.run(cfg.poll_s)
+    table = watching.run(cfg.poll_s)
+    if table is not None:
+        print_sorted(table)
+        print(f"written: {csv_of(cfg)}")
 
 
 def act(cfg: DictConfig, table: pd.DataFrame) -> None:
