@@ -20,6 +20,7 @@ from nightsift.report.page import write_page
 from nightsift.report.pictures import FramePictures
 from nightsift.report.run import MAX_NIGHT_FIGURES, write_predictions
 from nightsift.report.terminal import console, rows_by_night
+from nightsift.sorting.ignore import IGNORED
 from nightsift.sorting.night import Verdicts
 from nightsift.sorting.verdicts import VERDICTS, spells
 
@@ -75,10 +76,21 @@ def write_night(
         title,
         table,
         pictures,
-        facts=[about, *facts],
+        facts=[about, *_asked(night), *facts],
         frames=FramePictures(night.nights),
     )
     return [csv, run_dir / PAGE, lists, figures]
+
+
+def _asked(night: Verdicts) -> list[str]:
+    """What the observer wanted otherwise than the weights."""
+    said = []
+    if night.ignored:
+        kept = int(night.table["explanation"].astype(str).str.startswith(IGNORED).sum())
+        said.append(f"ignored: {', '.join(night.ignored)}, which keeps {kept} frames")
+    if limits := night.limits.describe():
+        said.append(f"limits: {limits}")
+    return said
 
 
 def timeline_figures(night: Verdicts) -> list[tuple[str, Figure]]:
