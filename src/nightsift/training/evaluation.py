@@ -46,8 +46,8 @@ class Scored(NamedTuple):
 
     Attributes:
         table: one row per file, in time order within a night: the contract's columns, then the
-            other columns of the label tables, then `series`. `prob_*` are NaN and `pred` empty for files that
-            could not be read or were left out.
+            other columns of the label tables, then `series`. `prob_*` are NaN and `pred` empty
+            for files that could not be read or were left out.
         causes: probability of each cause that the model names, one row per row of `table`; NaN
             where that has no probability either, no columns where the model names none.
     """
