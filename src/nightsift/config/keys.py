@@ -41,6 +41,7 @@ class TrainKeys(TaskKeys):
         seed: of everything that is drawn.
         cache_dir: where tensors and measurements are kept.
         resume: a run folder or checkpoint to go on from; empty for a new run.
+        start_from: weights to begin with, as `ckpt` of `evaluate`; empty for new ones.
         augmentation: whether training frames are flipped, turned and scaled.
         resamples: of the bootstrap.
         optimize: the validation score that a sweeper is told (`nightsift.tasks.optimize`).
@@ -49,6 +50,7 @@ class TrainKeys(TaskKeys):
     seed: int = 0
     cache_dir: str = "outputs/cache"
     resume: str = ""
+    start_from: str = ""
     augmentation: bool = True
     resamples: int = 1000
     optimize: str = "val_fused_average_precision"
@@ -61,6 +63,7 @@ class TrainKeys(TaskKeys):
     fusion: Any = MISSING
     calibration: Any = MISSING
     simulate: Any = MISSING
+    real: Any = MISSING
     trainer: Any = MISSING
     callbacks: Any = MISSING
     logger: Any = MISSING
