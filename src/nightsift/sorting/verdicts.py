@@ -21,8 +21,9 @@ def add_verdicts(table: pd.DataFrame, features: pd.DataFrame, card: ModelCard) -
 
     `bad` is what `pred` says; `review` is what lies between the card's `review_low` and its
     threshold, or breaks a decisive rule of the heuristics (another field, no stars, one value all
-    over), or has too few others to be compared with. Where the measured values alone would reject a frame they name the reason, else
-    the weights do, if a measured value speaks for it at all; the explanation gives the values.
+    over), or has too few others to be compared with. Where the measured values alone would
+    reject a frame they name the reason, else the weights do, if a measured value speaks for it
+    at all; the explanation gives the values.
 
     Args:
         table: predictions of every file.
