@@ -1,8 +1,8 @@
-"""Two lists of stars laid over each other: shift, small rotation, and a flip by 180 degrees."""
+"""Two lists of stars laid over each other: any shift, rotation and parity."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -10,47 +10,20 @@ from scipy.ndimage import uniform_filter
 from scipy.spatial import cKDTree
 from scipy.special import gammainc
 
-Points = npt.NDArray[np.float64]
+from nightsift.night.alignment import Alignment, Points, frame_centre
+from nightsift.night.turning import turned_candidates
 
-# Brightest stars that vote: enough when a third is missing and another third has drifted out.
-_VOTERS, _CANDIDATES = 50, 100
-# Chance that stars strewn at random agree as well as this; over all places of the histogram.
-_CHANCE = 1e-5
+# Brightest stars that vote: enough when a third is missing and another third has drifted out;
+# and where the brightest ones of both lists are not the same (saturation, blur, a dense field).
+_VOTERS = ((50, 100), (200, 400))
+# Chance that stars strewn at random agree as well as this; over all places of the histogram,
+# and over all alignments that were looked at.
+_CHANCE, _ACCEPTED = 1e-5, 1e-5
 _MIN_PAIRS = 3
 _NEAR_PX = 48.0
-# Of the frame's bright stars, this share must have a partner: half may be new to the list.
-_LEAST_SHARE = 0.3
-
-
-class Alignment(NamedTuple):
-    """How a frame lies on a reference: reference = rotation(frame - centre) + centre + offset.
-
-    Attributes:
-        rotation_deg: -180 to 180, of the frame's coordinates into the reference's.
-        scale: close to 1.
-        offset: (2,) x and y, px.
-        pairs: (M, 2) indices into the frame's and the reference's list.
-    """
-
-    rotation_deg: float
-    scale: float
-    offset: Points
-    pairs: npt.NDArray[np.intp]
-
-    @property
-    def flipped(self) -> bool:
-        """Whether the frame is turned by more than a quarter."""
-        return abs(self.rotation_deg) > 90
-
-    def to_reference(self, points: Points, centre: Points) -> Points:
-        """(N, 2) points of the frame in the reference's coordinates."""
-        moved = (points - centre) @ _rotation(self.rotation_deg).T * self.scale
-        return np.asarray(moved + centre + self.offset)
-
-    def to_frame(self, points: Points, centre: Points) -> Points:
-        """(N, 2) points of the reference in the frame's coordinates."""
-        turned = (points - centre - self.offset) @ _rotation(self.rotation_deg)
-        return np.asarray(turned / self.scale + centre)
+_MOST_SCALE = 0.03
+# Places that one least-squares fit can tell apart: of rotation within a radian, and of scale.
+_NO_PAIRS = np.empty((0, 2), dtype=np.intp)
 
 
 def match(
@@ -63,9 +36,10 @@ def match(
 ) -> Alignment | None:
     """Find the alignment on which most stars agree, or None where chance explains it.
 
-    All differences between stars of both lists, for the frame as it is and turned by 180
-    degrees, vote for a shift; the fullest place wins, and least squares on the pairs that it
-    makes refine shift, rotation and scale. Rotations of up to about 1.5 degrees are found.
+    All differences between bright stars of both lists, for the frame as it is and turned by 180
+    degrees, vote for a shift; where that fails, vectors between two stars vote for a rotation
+    and a shift, as it is and mirrored. Least squares on the pairs that a candidate makes refine
+    shift, rotation and scale; what random stars would reach as well is refused.
 
     Args:
         stars: (N, 2) x and y of the frame, brightest first.
@@ -76,26 +50,49 @@ def match(
     """
     if len(stars) < _MIN_PAIRS or len(reference) < _MIN_PAIRS:
         return None
-    centre = frame_centre(shape)
-    # One bin holds what a rotation by half a degree smears.
-    bin_px = max(4.0, max(shape) / 160)
-    best, best_chance = None, _CHANCE
-    for turn in (0.0, 180.0) if near is None else (near.rotation_deg,):
-        turned = (stars[:_VOTERS] - centre) @ _rotation(turn).T + centre
-        difference = (reference[None, :_CANDIDATES] - turned[:, None]).reshape(-1, 2)
-        if near is not None:
-            difference = difference[np.abs(difference - near.offset).max(axis=1) < _NEAR_PX]
-        offset, chance = _vote(difference, bin_px)
-        if chance < best_chance:
-            best, best_chance = Alignment(turn, 1.0, offset, np.empty((0, 2), int)), chance
-    if best is None:
-        return None
-    return _refined(best, stars, reference, centre, (3 * bin_px, 1.5 * bin_px, tolerance_px))
+    judge = _Judge(stars, reference, shape, tolerance_px, wide=near is None)
+    found = _shifted(stars, reference, judge, near)
+    if near is not None:
+        candidates = [judge.refined(item) for item in found]
+    else:
+        candidates = []
+        for item in found:
+            candidates = [judge.refined(item)]
+            if candidates[0] is not None:
+                break
+        if not any(candidates):
+            turned = (
+                item
+                for mirrored in (False, True)
+                for item in turned_candidates(stars, reference, judge.centre, mirrored=mirrored)
+            )
+            candidates = [judge.refined(item) for item in turned]
+    known = [item for item in candidates if item is not None]
+    return max(known, key=lambda item: len(item.pairs), default=None)
 
 
-def frame_centre(shape: tuple[int, int]) -> Points:
-    """(2,) x and y of the middle of a frame of (H, W) px."""
-    return np.array([shape[1], shape[0]]) / 2 - 0.5
+def _shifted(
+    stars: Points, reference: Points, judge: _Judge, near: Alignment | None
+) -> Iterator[Alignment]:
+    """Candidates by votes for a shift, the most significant of each round."""
+    unturned = (Alignment(turn, 1.0, np.zeros(2), _NO_PAIRS) for turn in (0.0, 180.0))
+    starts = tuple(unturned) if near is None else (near,)
+    for voters, partners in _VOTERS if near is None else _VOTERS[:1]:
+        best, best_chance = None, _CHANCE
+        for start in starts:
+            bare = start._replace(offset=np.zeros(2), pairs=_NO_PAIRS)
+            turned = bare.to_reference(stars[:voters], judge.centre)
+            difference = (reference[None, :partners] - turned[:, None]).reshape(-1, 2)
+            if near is not None:
+                close = np.abs(difference - near.offset).max(axis=1) < _NEAR_PX
+                difference = difference[close]
+            offset, chance = _vote(difference, judge.bin_px)
+            if chance < best_chance:
+                best, best_chance = bare._replace(offset=offset), chance
+        if best is not None:
+            yield best
+        if len(stars) <= voters and len(reference) <= partners:
+            return
 
 
 def _vote(difference: Points, bin_px: float) -> tuple[Points, float]:
@@ -125,25 +122,74 @@ def _at_least(count: int, mean: float) -> float:
     return float(gammainc(count, mean)) if count > 0 else 1.0
 
 
-def _refined(
-    start: Alignment,
-    stars: Points,
-    reference: Points,
-    centre: Points,
-    radii: tuple[float, ...],
-) -> Alignment | None:
-    tree = cKDTree(reference)
-    found = start
-    for radius in (*radii, radii[-1]):
-        moved = found.to_reference(stars, centre)
-        pairs = _pairs(tree, moved, radius)
-        if len(pairs) < _MIN_PAIRS:
-            return None
-        found = _fit(stars[pairs[:, 0]] - centre, reference[pairs[:, 1]] - centre, found)
-        found = found._replace(pairs=pairs)
-    turned = min(abs(found.rotation_deg), 180 - abs(found.rotation_deg))
-    enough = len(found.pairs) >= min(20, _LEAST_SHARE * len(stars[:_VOTERS]))
-    return found if enough and abs(found.scale - 1) < 0.02 and turned < 6 else None
+class _Judge:
+    """Refines alignments of one frame on one reference, and refuses those that chance makes."""
+
+    def __init__(
+        self,
+        stars: Points,
+        reference: Points,
+        shape: tuple[int, int],
+        tolerance_px: float,
+        *,
+        wide: bool,
+    ) -> None:
+        self.stars, self.reference = stars, reference
+        self.centre, self.tolerance_px = frame_centre(shape), tolerance_px
+        # One bin holds what a rotation by half a degree smears.
+        self.bin_px = max(4.0, max(shape) / 160)
+        self._area = float(shape[0] * shape[1])
+        self._tree = cKDTree(reference)
+        cell = np.pi * tolerance_px**2
+        self._trials = (2 * _NEAR_PX) ** 2 / cell
+        if wide:  # shifts by up to a frame, turns in steps of the tolerance at the corner, parity
+            turns = 2 * np.pi * float(np.hypot(*self.centre)) / (2 * tolerance_px)
+            self._trials = 4 * self._area / cell * turns * 2
+
+    def refined(self, start: Alignment) -> Alignment | None:
+        """Least squares on pairs within shrinking radii; None where chance explains it."""
+        found = start
+        for radius in (3 * self.bin_px, 1.5 * self.bin_px, 2 * self.tolerance_px):
+            pairs = self._coarse_pairs(found, radius)
+            if len(pairs) < _MIN_PAIRS:
+                return None
+            found = self._fitted(found, pairs)
+        for _ in range(2):
+            pairs = _pairs(self._tree, self._moved(found), self.tolerance_px)
+            if len(pairs) < _MIN_PAIRS:
+                return None
+            found = self._fitted(found, pairs)
+        plausible = abs(found.scale - 1) < _MOST_SCALE
+        return found if plausible and self._chance(found) < _ACCEPTED else None
+
+    def _fitted(self, before: Alignment, pairs: npt.NDArray[np.intp]) -> Alignment:
+        own, other = self.stars[pairs[:, 0]], self.reference[pairs[:, 1]]
+        return before.fitted(own - self.centre, other - self.centre)._replace(pairs=pairs)
+
+    def _moved(self, found: Alignment) -> Points:
+        return found.to_reference(self.stars, self.centre)
+
+    def _coarse_pairs(self, found: Alignment, radius: float) -> npt.NDArray[np.intp]:
+        """Pairs of the brightest stars: so few that the nearest one mostly is the right one."""
+        most = max(int(0.4 * self._area / (np.pi * radius**2)), 30)
+        moved = found.to_reference(self.stars[:most], self.centre)
+        tree = self._tree if len(self.reference) <= 2 * most else cKDTree(self.reference[: 2 * most])
+        return _pairs(tree, moved, radius)
+
+    def _chance(self, found: Alignment) -> float:
+        """Probability that stars strewn at random make as many pairs somewhere.
+
+        The number of pairs by chance is taken from a ring round the stars, not from the mean of
+        the frame: clusters and vignetted corners are in both lists.
+        """
+        moved = self._moved(found)
+        radius = self.tolerance_px
+        inside = self._tree.query_ball_point(moved, 4 * radius, return_length=True)
+        ring = max(float(np.sum(inside)) - len(found.pairs), 0.0) / 15
+        low, high = moved.min(axis=0) - radius, moved.max(axis=0) + radius
+        here = np.count_nonzero(np.all((self.reference > low) & (self.reference < high), axis=1))
+        mean = len(moved) * here * np.pi * radius**2 / float(np.prod(high - low))
+        return _at_least(len(found.pairs), max(ring, mean)) * self._trials
 
 
 def _pairs(tree: cKDTree, moved: Points, radius: float) -> npt.NDArray[np.intp]:
@@ -155,25 +201,3 @@ def _pairs(tree: cKDTree, moved: Points, radius: float) -> npt.NDArray[np.intp]:
     _, first = np.unique(index[order], return_index=True)
     kept = np.sort(order[first])
     return np.column_stack([kept, index[kept]])
-
-
-def _fit(own: Points, other: Points, before: Alignment) -> Alignment:
-    """Similarity by least squares; with few or huddled pairs the shift alone."""
-    a, b = own[:, 0] + 1j * own[:, 1], other[:, 0] + 1j * other[:, 1]
-    mean_a, mean_b = a.mean(), b.mean()
-    spread = float(np.mean(np.abs(a - mean_a) ** 2))
-    if len(a) >= 6 and spread > 30.0**2:
-        factor = np.vdot(a - mean_a, b - mean_b) / (len(a) * spread)
-    else:
-        factor = np.exp(1j * np.radians(before.rotation_deg)) * before.scale
-    offset = mean_b - factor * mean_a
-    return before._replace(
-        rotation_deg=float(np.degrees(np.angle(factor))),
-        scale=float(abs(factor)),
-        offset=np.array([offset.real, offset.imag]),
-    )
-
-
-def _rotation(angle_deg: float) -> Points:
-    c, s = np.cos(np.radians(angle_deg)), np.sin(np.radians(angle_deg))
-    return np.array([[c, -s], [s, c]])

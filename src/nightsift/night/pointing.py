@@ -10,7 +10,7 @@ import pandas as pd
 
 from nightsift.look.scene import StarList
 from nightsift.night.displaced import displaced_stars
-from nightsift.night.matching import frame_centre
+from nightsift.night.alignment import frame_centre
 from nightsift.night.reference import NightField
 from nightsift.night.trend import MIN_FRAMES, local_deviation, slow_deviation
 
