@@ -22,7 +22,6 @@ _CHANCE, _ACCEPTED = 1e-5, 1e-5
 _MIN_PAIRS = 3
 _NEAR_PX = 48.0
 _MOST_SCALE = 0.03
-# Places that one least-squares fit can tell apart: of rotation within a radian, and of scale.
 _NO_PAIRS = np.empty((0, 2), dtype=np.intp)
 
 
@@ -46,7 +45,8 @@ def match(
         reference: (M, 2) of the reference, brightest first.
         shape: (H, W) of the frame, px.
         near: look only at its orientation and within 48 px of its shift: ten times faster.
-        tolerance_px: how far apart the members of a pair may end up.
+        tolerance_px: how far apart the members of a pair may end up; twice as far where that
+            gives nothing.
     """
     if len(stars) < _MIN_PAIRS or len(reference) < _MIN_PAIRS:
         return None
@@ -154,13 +154,22 @@ class _Judge:
             if len(pairs) < _MIN_PAIRS:
                 return None
             found = self._fitted(found, pairs)
+        # Rings of a defocused frame and the corners of a wide field lie less exactly.
+        for tolerance in (self.tolerance_px, 2 * self.tolerance_px):
+            fine = self._within(found, tolerance)
+            if fine is not None:
+                return fine
+        return None
+
+    def _within(self, start: Alignment, radius: float) -> Alignment | None:
+        found = start
         for _ in range(2):
-            pairs = _pairs(self._tree, self._moved(found), self.tolerance_px)
+            pairs = _pairs(self._tree, self._moved(found), radius)
             if len(pairs) < _MIN_PAIRS:
                 return None
             found = self._fitted(found, pairs)
         plausible = abs(found.scale - 1) < _MOST_SCALE
-        return found if plausible and self._chance(found) < _ACCEPTED else None
+        return found if plausible and self._chance(found, radius) < _ACCEPTED else None
 
     def _fitted(self, before: Alignment, pairs: npt.NDArray[np.intp]) -> Alignment:
         own, other = self.stars[pairs[:, 0]], self.reference[pairs[:, 1]]
@@ -173,17 +182,18 @@ class _Judge:
         """Pairs of the brightest stars: so few that the nearest one mostly is the right one."""
         most = max(int(0.4 * self._area / (np.pi * radius**2)), 30)
         moved = found.to_reference(self.stars[:most], self.centre)
-        tree = self._tree if len(self.reference) <= 2 * most else cKDTree(self.reference[: 2 * most])
+        tree = (
+            self._tree if len(self.reference) <= 2 * most else cKDTree(self.reference[: 2 * most])
+        )
         return _pairs(tree, moved, radius)
 
-    def _chance(self, found: Alignment) -> float:
+    def _chance(self, found: Alignment, radius: float) -> float:
         """Probability that stars strewn at random make as many pairs somewhere.
 
         The number of pairs by chance is taken from a ring round the stars, not from the mean of
         the frame: clusters and vignetted corners are in both lists.
         """
         moved = self._moved(found)
-        radius = self.tolerance_px
         inside = self._tree.query_ball_point(moved, 4 * radius, return_length=True)
         ring = max(float(np.sum(inside)) - len(found.pairs), 0.0) / 15
         low, high = moved.min(axis=0) - radius, moved.max(axis=0) + radius

@@ -187,9 +187,7 @@ class _Chain:
         self.catalogue.add(moved, self._stars[i].flux[fresh] * np.median(ratio))
 
 
-def _sample(
-    points: Sequence[Points], quality: npt.NDArray[np.float64]
-) -> npt.NDArray[np.intp]:
+def _sample(points: Sequence[Points], quality: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
     """The best frame of each of several parts of the night: no spell provides them all."""
     usable = np.flatnonzero(np.isfinite(quality) & (np.array([len(p) for p in points]) >= 3))
     if not len(usable):
