@@ -18,7 +18,7 @@ from nightsift.night.turning import turned_candidates
 _VOTERS = ((50, 100), (200, 400))
 # Chance that stars strewn at random agree as well as this; over all places of the histogram,
 # and over all alignments that were looked at.
-_CHANCE, _ACCEPTED = 1e-5, 1e-5
+_CHANCE, _ACCEPTED = 1e-5, 2e-4
 _MIN_PAIRS = 3
 _NEAR_PX = 48.0
 _MOST_SCALE = 0.03
@@ -51,24 +51,18 @@ def match(
     if len(stars) < _MIN_PAIRS or len(reference) < _MIN_PAIRS:
         return None
     judge = _Judge(stars, reference, shape, tolerance_px, wide=near is None)
-    found = _shifted(stars, reference, judge, near)
+    for candidate in _shifted(stars, reference, judge, near):
+        found = judge.refined(candidate)
+        if found is not None:
+            return found
     if near is not None:
-        candidates = [judge.refined(item) for item in found]
-    else:
-        candidates = []
-        for item in found:
-            candidates = [judge.refined(item)]
-            if candidates[0] is not None:
-                break
-        if not any(candidates):
-            turned = (
-                item
-                for mirrored in (False, True)
-                for item in turned_candidates(stars, reference, judge.centre, mirrored=mirrored)
-            )
-            candidates = [judge.refined(item) for item in turned]
-    known = [item for item in candidates if item is not None]
-    return max(known, key=lambda item: len(item.pairs), default=None)
+        return None
+    for mirrored in (False, True):
+        turned = turned_candidates(stars, reference, judge.centre, mirrored=mirrored)
+        known = [item for item in map(judge.refined, turned) if item is not None]
+        if known:
+            return max(known, key=lambda item: len(item.pairs))
+    return None
 
 
 def _shifted(
@@ -92,7 +86,9 @@ def _shifted(
         if best is not None:
             yield best
         if len(stars) <= voters and len(reference) <= partners:
-            return
+            break
+    if near is not None:
+        yield near
 
 
 def _vote(difference: Points, bin_px: float) -> tuple[Points, float]:
@@ -195,7 +191,8 @@ class _Judge:
         """
         moved = self._moved(found)
         inside = self._tree.query_ball_point(moved, 4 * radius, return_length=True)
-        ring = max(float(np.sum(inside)) - len(found.pairs), 0.0) / 15
+        others = max(float(np.sum(inside)) - len(found.pairs), 0.0)
+        ring = max(others - 2 * np.sqrt(others), 0.0) / 15
         low, high = moved.min(axis=0) - radius, moved.max(axis=0) + radius
         here = np.count_nonzero(np.all((self.reference > low) & (self.reference < high), axis=1))
         mean = len(moved) * here * np.pi * radius**2 / float(np.prod(high - low))

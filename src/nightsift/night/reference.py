@@ -16,7 +16,7 @@ from nightsift.night.fixed import star_masks
 from nightsift.night.matching import match
 
 # Frames of a night that are matched with each other to find its reference.
-_SAMPLE = 9
+_SAMPLE = 10
 # Only frames with this many pairs add stars: a chance match must not poison the list.
 _MIN_PAIRS_TO_ADD = 8
 _ADD_SNR = 20.0
@@ -188,12 +188,17 @@ class _Chain:
 
 
 def _sample(points: Sequence[Points], quality: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
-    """The best frame of each of several parts of the night: no spell provides them all."""
+    """One frame of each of several parts of the night, the best and a middling one by turns.
+
+    No spell may provide them all, and what is damaged may look best by its own numbers.
+    """
     usable = np.flatnonzero(np.isfinite(quality) & (np.array([len(p) for p in points]) >= 3))
     if not len(usable):
         return usable
     parts = np.array_split(usable, min(_SAMPLE, len(usable)))
-    return np.array([part[np.argmax(quality[part])] for part in parts], dtype=np.intp)
+    ranked = [part[np.argsort(-quality[part], kind="stable")] for part in parts]
+    picked = [part[(len(part) // 2) * (k % 2)] for k, part in enumerate(ranked)]
+    return np.array(picked, dtype=np.intp)
 
 
 def _choose_reference(

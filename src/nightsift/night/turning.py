@@ -10,7 +10,7 @@ from nightsift.night.alignment import Alignment, Points
 
 # Brightest stars whose vectors are compared; the list of a night covers more sky than a frame.
 _OWN, _OTHER = 40, 90
-_MOST_VECTORS, _MOST_VOTES = 500, 100_000
+_MOST_VECTORS, _MOST_VOTES = 300, 50_000
 _SCALE_RANGE = 0.03
 _TURN_BIN_DEG = 1.5
 # Fullest places that are tried on more stars.
