@@ -75,8 +75,8 @@ def take_apart(
     noise = min(width.noise_adu, float(sky.globalrms))
     noise = max(noise, 1e-9 * max(1.0, float(np.abs(data).max())))
     back = np.asarray(sky.back(), dtype=np.float64)
-    back += _wide_structures(data - back, width.fwhm_px, noise)
-    back += _rows_and_columns(data - back, noise)
+    back = back + _wide_structures(data - back, width.fwhm_px, noise)
+    back = back + _rows_and_columns(data - back, noise)
     clean = data - back
     stellar = _stellar(clean, sky.rms() + 1e-12, width.fwhm_px)
     # What lies far below the sky is a fault of the camera and stays where it is.
@@ -177,7 +177,7 @@ def inject(
     if pixels.dtype.kind != "f":  # whole numbers bring the noise of rounding
         missing -= gain**2 / 12 * (missing > 1e-6 * base)
     missing[missing < 1e-6 * base] = 0
-    out = parts.back_adu + parts.rest_adu * keep + stars + (sky - given) / gain
+    out: npt.NDArray[Any] = parts.back_adu + parts.rest_adu * keep + stars + (sky - given) / gain
     out += np.sqrt(missing) / gain * rng.standard_normal(facts.shape)
     if effect.readout is not None:
         out = effect.readout(out, rng)
