@@ -117,9 +117,7 @@ def _wide_structures(clean: Image, fwhm_px: float, noise_adu: float) -> Image:
 def _stellar(clean: Image, rms: Image, fwhm_px: float) -> npt.NDArray[np.bool_]:
     """(H, W) where stars are; what is sharper than stars in one direction at least is none."""
     sep.set_extract_pixstack(max(300_000, clean.size // 4))
-    sources, segments = sep.extract(
-        clean, _DETECT_SIGMA, err=rms, minarea=4, segmentation_map=True
-    )
+    sources, segments = sep.extract(clean, _DETECT_SIGMA, err=rms, minarea=4, segmentation_map=True)
     flux, peak = np.maximum(sources["flux"], 1e-12), np.maximum(sources["peak"], 1e-12)
     narrow = np.sqrt(flux / (1.133 * peak)) < _SHARP_WIDTH * fwhm_px
     thin = (sources["b"] * _FWHM_OF_SIGMA < _SHARP_AXIS * fwhm_px) & (
