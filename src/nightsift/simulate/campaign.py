@@ -21,7 +21,7 @@ from nightsift.simulate.spells import DefectSpec
 from nightsift.simulate.variety import vary
 
 # Raised when the same spec no longer gives the same pixels.
-FORMAT = 6
+FORMAT = 7
 _MIXED_BAD_FRACTION = 0.45
 # A loose frame has no neighbours to tell a faint defect by.
 _MIXED_FAINTEST = 0.3

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nightsift.simulate.detector import FixedPattern, calibrate, detect, digitise
-from nightsift.simulate.effect import Effect, Facts
+from nightsift.simulate.effect import CLEAR_SNR, Effect, Facts
 from nightsift.simulate.instrument import Instrument
 from nightsift.simulate.psf import Psf, convolve, render_stars
 from nightsift.simulate.sky import BANDS, Image, Light
@@ -50,15 +50,24 @@ class Scene:
         """What defects must know."""
         detector = self.instrument.detector
         dark_e = detector.dark_e_s * self.exposure_s
+        noise_e = float(np.sqrt(self.sky_e + dark_e + detector.read_noise_e**2))
         return Facts(
             shape=detector.shape,
             fwhm_px=self.psf.fwhm_px,
             sky_e=self.sky_e,
-            noise_e=float(np.sqrt(self.sky_e + dark_e + detector.read_noise_e**2)),
+            noise_e=noise_e,
             exposure_s=self.exposure_s,
             saturation_adu=detector.saturation_adu,
             gain_e_adu=detector.gain_e_adu,
+            clear_stars=self._clear_stars(noise_e),
         )
+
+    def _clear_stars(self, noise_e: float) -> int:
+        """Stars within the frame that stand out by `CLEAR_SNR` in an aperture of 3 FWHM."""
+        height, width = self.instrument.detector.shape
+        inside = (self.x >= 0) & (self.x < width) & (self.y >= 0) & (self.y < height)
+        aperture_px = np.pi * (1.5 * self.psf.fwhm_px) ** 2
+        return int(np.sum(self.flux_e[inside] > CLEAR_SNR * noise_e * np.sqrt(aperture_px)))
 
 
 def expose(scene: Scene, pattern: FixedPattern, rng: np.random.Generator) -> Pixels:
