@@ -13,7 +13,7 @@ three in a row, too, for the calibration. Ways of judging: each head, the fused 
 `--parts` also without the pictures and by the pictures alone), the heuristics, and the untrained
 baseline: ten numbers of `sep`, robust deviation from the folder, limit of five sigma.
 
-`--only`, `--kind` and `--seeds` (sets of injected defects per folder) take less than everything.
+`--only`, `--kind` and `--seeds` (of defects and copies, per folder) take less than everything.
 `--ckpt-of` names weights for one telescope, such as those whose training left it out. Intervals
 are 95 %, over nights, over frames where there is one night; frames injected with several seeds
 come from the same good frames. Beside OUT.md lie OUT.json, OUT.csv (every frame), OUT.wrong.md
