@@ -193,8 +193,10 @@ def test_a_watched_night_ends_in_the_table_of_the_whole_folder(
         polls[0] += 1
 
     polls = [0]
-    monkeypatch.setattr(watching.time, "sleep", next_frame)
-    ended = run_task("predict", str(night), "watch=true", "out_csv=watched.csv", "ignore=streak")
+    arguments = (str(night), "watch=true", "out_csv=watched.csv", "ignore=streak")
+    with monkeypatch.context() as patch:
+        patch.setattr(watching.time, "sleep", next_frame)
+        ended = run_task("predict", *arguments)
     assert ended.status == 0, ended.err
     assert len(decoded) == len(set(decoded)) == 12
     for i in range(12):
@@ -203,7 +205,6 @@ def test_a_watched_night_ends_in_the_table_of_the_whole_folder(
         assert re.match(r"tonight\S*  20\d\d-\d\d-\d\d \d\d:\d\d:\d\d  f", lines[0])
     assert "tonight: pending from f1.fits on" in ended.out
     assert ended.out.index("f9.fits: ") < ended.out.index("verdicts") < ended.out.index("written")
-    monkeypatch.undo()
     run_task("predict", str(night), "out_csv=whole.csv", "ignore=streak")
     watched, whole = (pd.read_csv(f"{name}.csv", keep_default_na=False) for name in
                       ("watched", "whole"))  # fmt: skip
