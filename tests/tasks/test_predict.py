@@ -10,6 +10,7 @@ from astropy.io import fits
 
 from nightsift import judge
 from nightsift.report import pictures
+from nightsift.sorting import watching
 from nightsift.training.evaluation import COLUMNS
 from trees import tree
 
@@ -172,3 +173,48 @@ def test_wishes_that_make_no_sense_are_refused_in_one_line(run_task, nights, arg
     assert ended.status == 2
     assert re.search(message, ended.err), ended.err
     assert ended.err.count("\n") == 1
+
+
+def test_a_watched_night_ends_in_the_table_of_the_whole_folder(
+    run_task, make_night, decoded, monkeypatch
+):
+    taken = make_night("taken", n=12, bad={4, 5})
+    night = taken.parent / "tonight"
+    night.mkdir()
+    coming = sorted(taken.glob("*.fits"), key=lambda path: int(path.stem[1:]))
+
+    def next_frame(seconds: float) -> None:
+        """Instead of waiting: every second look finds one frame more, until Ctrl-C."""
+        if not coming and polls[0] % 2:
+            raise KeyboardInterrupt
+        if polls[0] % 2 == 0 and coming:
+            path = coming.pop(0)
+            path.rename(night / path.name)
+        polls[0] += 1
+
+    polls = [0]
+    arguments = (str(night), "watch=true", "out_csv=watched.csv", "ignore=streak")
+    with monkeypatch.context() as patch:
+        patch.setattr(watching.time, "sleep", next_frame)
+        ended = run_task("predict", *arguments)
+    assert ended.status == 0, ended.err
+    assert len(decoded) == len(set(decoded)) == 12
+    for i in range(12):
+        lines = [line for line in ended.out.splitlines() if f" f{i + 1}.fits: " in line]
+        assert 1 <= len(lines) <= 2
+        assert re.match(r"tonight\S*  20\d\d-\d\d-\d\d \d\d:\d\d:\d\d  f", lines[0])
+    assert "tonight: pending from f1.fits on" in ended.out
+    assert ended.out.index("f9.fits: ") < ended.out.index("verdicts") < ended.out.index("written")
+    run_task("predict", str(night), "out_csv=whole.csv", "ignore=streak")
+    watched, whole = (pd.read_csv(f"{name}.csv", keep_default_na=False) for name in
+                      ("watched", "whole"))  # fmt: skip
+    pd.testing.assert_frame_equal(watched, whole, atol=1e-5)
+
+
+def test_watching_ends_where_a_limit_needs_a_scale_that_no_header_tells(
+    run_task, nights, monkeypatch
+):
+    monkeypatch.setattr(watching.time, "sleep", lambda seconds: None)
+    ended = run_task("predict", str(nights / "night0"), "watch=true", "limits.fwhm_arcsec=3")
+    assert ended.status == 2
+    assert "give limits.pixel_scale_arcsec=" in ended.err

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-# More frames of the night over which another verdict has to stay before it is told; twice as
-# many after each time. On watched nights fewer made frames near a threshold change three times.
+# More frames of the night over which another verdict has to stay before it is told.
 _STEADY = 6
 
 NOT_JUDGED = "not judged"
@@ -21,13 +20,13 @@ class Told(NamedTuple):
         verdict: the word.
         prob: probability of *bad*; None without one.
         stamp: size and time of change of the file then: another file of the same name is new.
-        changes: how often a verdict was told that had been another.
+        changed: whether another verdict was told before.
     """
 
     verdict: str
     prob: float | None
     stamp: tuple[int, int]
-    changes: int = 0
+    changed: bool = False
 
 
 class _Doubt(NamedTuple):
@@ -43,7 +42,8 @@ class Announcements:
     A frame is pending until its window is complete: `window // 2` later frames of its night are
     there, and `window` in all; or until no frame of the night has come for `quiet_s` seconds (or
     three times the usual interval, if that is longer); or until the end. Then its verdict is
-    told, once. Another verdict is told when it has stayed over six more frames of the night.
+    told, once. Another verdict is told when it has stayed over six more frames of the night, and
+    that once too: what changes yet again cannot be held, and is for the end to say.
 
     Args:
         told: of earlier runs, by file; changed in place.
@@ -134,10 +134,10 @@ class Announcements:
         doubt = self._doubts.get(file)
         if doubt is None or doubt.verdict != now.verdict:
             self._doubts[file] = doubt = _Doubt(now.verdict, frames)
-        if frames - doubt.frames < _STEADY * 2**before.changes:
+        if before.changed or frames - doubt.frames < _STEADY:
             return []
         del self._doubts[file]
-        self.told[file] = now._replace(changes=before.changes + 1)
+        self.told[file] = now._replace(changed=True)
         return [f"changed: {_line(row, now)} (told before: {_words(before)})"]
 
     def _say_pending(self) -> list[str]:

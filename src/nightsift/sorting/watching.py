@@ -188,8 +188,8 @@ class Watch:
         try:
             rows = json.loads(self.memory.read_text(encoding="utf-8"))
             return {
-                str(file): Told(str(verdict), prob, (int(stamp[0]), int(stamp[1])), int(changes))
-                for file, (verdict, prob, stamp, changes) in rows.items()
+                str(file): Told(str(verdict), prob, (int(stamp[0]), int(stamp[1])), bool(changed))
+                for file, (verdict, prob, stamp, changed) in rows.items()
             }
         except (OSError, ValueError, TypeError, AttributeError, LookupError):
             return {}
