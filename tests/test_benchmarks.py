@@ -19,6 +19,12 @@ PRINTED = {
     "heuristics": [r"published: \d+ ms per frame", r"2 frames: \d+ MiB before"],
     "heuristics_quality": [r"AP 1\.000, recall", "clean frames: 14", r"thick_cloud +gross"],
     "reading": ["12 frames: plain", "epoch of 12 frames", "3 frames: plain", r"peak \d+ MiB"],
+    "real": [
+        r"\| \*\*fused\*\* \| 1\.000 ",
+        r"\| untrained baseline \| 0\.\d+ ",
+        r"\| FR on copies: rotation \| ",
+        r"\| ECE, lone \| ",
+    ],
     "readme_picture": [r"\d{5,} bytes drawn"],
     "realism": [r"synthetic \{'background_adu'", r"\d{5,} bytes drawn"],
     "report_picture": [r"\d{5,} bytes drawn"],

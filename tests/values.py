@@ -21,10 +21,18 @@ def read(cache_dir: Path, wanted: Wanted | None = None, **sources: object) -> Ni
     return read_nights(Sources(**sources), wanted or Wanted(), LookStore(cache_dir), workers=2)
 
 
-def labelled(name: str, labels: str, *, ordered: bool = True, telescope: str = "T") -> Night:
+def labelled(
+    name: str,
+    labels: str,
+    *,
+    ordered: bool = True,
+    telescope: str = "T",
+    folder: str = "",
+    unit: str = "",
+) -> Night:
     """`labelled("a", "ggb.")`: one frame per letter, good, bad or unlabelled."""
     info = FrameInfo(height=8, width=8, telescope=telescope)
     looks = tuple(Look(Path(name, f"f{i}.fits"), info) for i in range(len(labels)))
     features = pd.DataFrame({"file": [str(look.path) for look in looks], "night": name})
     values = tuple(Label(LABELS[letter]) for letter in labels)
-    return Night(name, looks, values, ordered, True, features)
+    return Night(name, looks, values, ordered, True, features, folder or name, "", unit)

@@ -14,7 +14,7 @@ from pathlib import Path
 def file_name(text: str) -> str:
     """`text` as one part of a path: whatever is no letter, digit, `_`, `.` or `-` becomes `_`.
 
-    A stretch of such characters becomes a single `_`, so that `n 1#2` is `n_1_2`.
+    A stretch of such characters becomes a single `_`, so that `n 1 & 2` is `n_1_2`.
     """
     return re.sub(r"[^\w.-]+", "_", text)
 

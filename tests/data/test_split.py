@@ -61,12 +61,13 @@ def test_the_same_seed_gives_the_same_split_and_shares_are_close():
     assert first.count("test") / len(first) == pytest.approx(0.2, abs=0.08)
 
 
-@pytest.mark.parametrize("name", ["n1", "n1#2"])
+@pytest.mark.parametrize("name", ["n1", "n1 2025-03-02 R"])
 def test_leave_one_night_out_also_by_folder(name):
-    nights = [labelled(n, "gb" * 9) for n in ("n0", "n1#1", "n1#2", "n2", "n3")]
+    names = ("n0", "n1 2025-03-01 R", "n1 2025-03-02 R", "n2", "n3")
+    nights = [labelled(n, "gb" * 9, folder=n.split()[0]) for n in names]
     parts = parts_of(nights, SplitSpec(leave_out=name))
-    assert parts["n1#2"] == {"test"}
-    assert (parts["n1#1"] == {"test"}) == (name == "n1")
+    assert parts["n1 2025-03-02 R"] == {"test"}
+    assert (parts["n1 2025-03-01 R"] == {"test"}) == (name == "n1")
     assert {"test"} not in [parts[n] for n in ("n0", "n2", "n3")]
     assert {"train"} in parts.values()
     assert {"val"} in parts.values()
@@ -154,3 +155,37 @@ def test_a_night_shorter_than_its_gaps_is_refused():
 def test_impossible_specifications_are_refused(arguments, message):
     with pytest.raises(ValueError, match=message):
         SplitSpec(**arguments)
+
+
+def series(name: str, nights: int) -> list[Night]:
+    """Nights of two frames that were compared with each other."""
+    return [labelled(f"{name}{i}", "gb", unit=f"series {name}") for i in range(nights)]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_frames_that_were_compared_with_each_other_are_never_parted(seed):
+    nights = [*(labelled(f"n{i}", "gb" * 9) for i in range(4)), *series("s", 12)]
+    parts = parts_of(nights, SplitSpec(seed=seed))
+    assert len(set.union(*(parts[f"s{i}"] for i in range(12)))) == 1
+    assert set.union(*parts.values()) == {"train", "val", "test"}
+
+
+def test_a_night_that_is_named_takes_its_series_along():
+    nights = [*(labelled(f"n{i}", "gb" * 9) for i in range(4)), *series("s", 3)]
+    parts = parts_of(nights, SplitSpec(leave_out="s1"))
+    assert [parts[f"s{i}"] for i in range(3)] == [{"test"}] * 3
+    assert {"test"} not in [parts[f"n{i}"] for i in range(4)]
+    spec = SplitSpec(val_nights=["s0"], test_nights=["s1"])
+    with pytest.raises(NightsiftError, match=r"series s, whose nights are compared .* named twice"):
+        split_nights(nights, spec, window=9)
+
+
+def test_a_series_alone_is_cut_into_blocks_of_nights(caplog):
+    nights = [labelled(f"s{i}", "gb"[i % 2], unit="series s") for i in range(40)]
+    split = split_nights(nights, SplitSpec(), window=3)
+    assert "only 1 labelled night" in caplog.text
+    parts = [str(split.of(night)[0]) for night in nights]
+    assert [part for i, part in enumerate(parts) if i == 0 or part != parts[i - 1]] == [
+        *("train", "gap", "val", "gap", "test")
+    ]
+    assert parts.count("gap") == 6

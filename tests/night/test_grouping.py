@@ -102,7 +102,7 @@ def test_a_gap_longer_than_four_hours_splits(gap_min, nights):
 )
 def test_what_separates_nights(facts):
     infos = {Path("/n/a.fits"): at(0, **facts), Path("/n/b.fits"): at(1)}
-    assert [night.name for night in group_nights(infos)] == ["n#1", "n#2"]
+    assert [names(night) for night in group_nights(infos)] == [["a.fits"], ["b.fits"]]
 
 
 def test_spelling_of_names_does_not_separate_nights():
@@ -110,14 +110,18 @@ def test_spelling_of_names_does_not_separate_nights():
     assert len(group_nights(infos)) == 1
 
 
-def test_names_count_in_order_of_time_with_untimed_last():
+def test_nights_are_called_by_date_filter_and_target_in_order_of_time_with_untimed_last():
     infos = {
         Path("/n/a.fits"): replace(FRAME, filter="B"),
         Path("/n/b.fits"): at(60, filter="V"),
         Path("/n/c.fits"): at(0, filter="R"),
     }
     found = {night.name: names(night) for night in group_nights(infos)}
-    assert found == {"n#1": ["c.fits"], "n#2": ["b.fits"], "n#3": ["a.fits"]}
+    assert found == {
+        "n 2025-03-01 R WASP-12_b": ["c.fits"],
+        "n 2025-03-01 V WASP-12_b": ["b.fits"],
+        "n undated B WASP-12_b": ["a.fits"],
+    }
 
 
 def test_folders_of_one_name_get_parents_in_front():

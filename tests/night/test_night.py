@@ -114,10 +114,13 @@ def test_a_summary_counts_every_file_once():
     )
 
 
-def test_a_night_is_named_by_itself_or_by_its_folder():
-    nights = [labelled(name, "g") for name in ("a#1", "a#2", "b", "c/a")]
+def test_a_night_is_named_by_itself_or_by_its_folder_or_series():
+    names = ("a 2025-03-01 R", "a 2025-03-02 R", "a 3", "c/a")
+    nights = [labelled(name, "g", folder="a" if " 2025" in name else name) for name in names]
+    nights[2] = replace(nights[2], series="TOI-1 R")
     assert match_nights("a", nights) == nights[:2]
-    assert match_nights("a#2", nights) == [nights[1]]
+    assert match_nights("a 2025-03-02 R", nights) == [nights[1]]
     assert match_nights("c/a", nights) == [nights[3]]
-    with pytest.raises(NightsiftError, match="no night is called 'd'; there are: a#1, a#2, b, c/a"):
+    assert match_nights("TOI-1 R", nights) == [nights[2]]
+    with pytest.raises(NightsiftError, match="no night is called 'd'; there are: a 2025-03-01 R, "):
         match_nights("d", nights)

@@ -15,7 +15,7 @@ from nightsift.look.look import Look, Wanted
 from nightsift.look.measure import AllFeatures
 from nightsift.look.store import LookStore
 from nightsift.look.transforms.robust import Robust
-from nightsift.night import reading
+from nightsift.night import making
 from nightsift.night.night import Label, NightSet
 from nightsift.night.reading import read_nights
 from nightsift.night.sources import Sources
@@ -201,7 +201,10 @@ def test_a_pause_begins_another_night(make_night, build):
     for path in later.glob("*.fits"):
         path.rename(folder / f"g{path.name}")
     found = build(seq_dirs=[folder])
-    assert [(night.name, len(night)) for night in found.nights] == [("n#1", 4), ("n#2", 3)]
+    assert [(night.name, len(night)) for night in found.nights] == [
+        ("n 2025-03-01 R n", 4),
+        ("n 2025-03-02 R n", 3),
+    ]
     (one,) = build(seq_dirs=[folder], max_gap_h=48.0).nights
     assert len(one) == 7
 
@@ -244,7 +247,7 @@ def test_the_fingerprint_of_a_night_survives_a_move(make_night, build, tmp_path)
 
 
 def test_processes_compare_as_threads_do(nights, tmp_path, monkeypatch):
-    monkeypatch.setattr(reading, "FRAMES_WORTH_PROCESSES", 1)
+    monkeypatch.setattr(making, "FRAMES_WORTH_PROCESSES", 1)
     wanted = Wanted(measure=AllFeatures())
     found = [
         read_nights(

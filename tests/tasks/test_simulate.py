@@ -29,3 +29,15 @@ def test_what_was_made_is_a_source_for_injection(run_task):
     assert "thick_cloud" not in truth
     for path in Path("new/night-001").glob("*.fit*"):
         assert read_frame(path).info.time is not None
+
+
+def test_copies_are_made_of_frames_that_are_given(run_task):
+    run_task("simulate", "clean", *QUICK, "simulate.nights=1", "simulate.bad_fraction=0")
+    copies = ["simulate.copies=[defocus,dither]", "contact_sheets=false"]
+    ended = run_task("simulate", "out=new", "source=clean/nights", *copies)
+    assert ended.status == 0
+    assert "written: new/defocus-001, new/dither-001" in ended.out
+    assert "copy: dither" in Path("new/dither-001/labels.csv").read_text()
+    ended = run_task("simulate", "other", *copies)
+    assert ended.status == 2
+    assert "simulate.copies are made of frames that are given: add source=DIR" in ended.err

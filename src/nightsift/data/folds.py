@@ -45,7 +45,7 @@ def left_out_fold(
 def _group(night: Night, by: str) -> str:
     info = night.looks[0].info
     telescope = (info.telescope if info else None) or "unknown telescope"
-    return night.name if by == "night" else telescope
+    return night.unit if by == "night" else telescope
 
 
 def _stratified(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -168,5 +169,19 @@ def compute_inputs(
     frames = sum(len(night) for night in nights)
     if not processes or len(nights) == 1 or frames < FRAMES_WORTH_PROCESSES:
         return [spec.compute(night) for night in nights]
+    # Nights of a series share what they were compared with: it travels once.
+    together: dict[str, list[int]] = {}
+    for number, night in enumerate(nights):
+        together.setdefault(night.unit, []).append(number)
+    numbers = list(together.values())
+    batches = [[nights[number] for number in own] for own in numbers]
     with make_pool(worker_count(workers), frames, processes=True) as pool:
-        return list(pool.map(spec.compute, nights, chunksize=4))
+        made = list(pool.map(partial(_compute_all, spec), batches, chunksize=4))
+    found = {
+        n: x for own, xs in zip(numbers, made, strict=True) for n, x in zip(own, xs, strict=True)
+    }
+    return [found[number] for number in range(len(nights))]
+
+
+def _compute_all(spec: InputSpec, nights: Sequence[Night]) -> list[npt.NDArray[np.float32]]:
+    return [spec.compute(night) for night in nights]

@@ -20,6 +20,8 @@ PARTS = ("train", "val", "test")
 # Frames between two blocks of one night that belong to no part.
 GAP = "gap"
 _TRIES = 500
+# Wide enough for every part: parts of a night are assigned to slices.
+_PART = "<U11"
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,8 @@ class SplitSpec:
 def split_nights(nights: Sequence[Night], spec: SplitSpec, *, window: int) -> Split:
     """Divide frames into train, val and test, whole nights where there are enough.
 
+    Short nights of a series that are compared with each other count as one night.
+
     Named nights go where they were named. The others are dealt to the parts so that, first,
     every part holds good and bad labelled frames and a night with windows where that is
     possible, and second, the shares of labelled frames come close to the fractions. Where
@@ -127,16 +131,27 @@ def split_nights(nights: Sequence[Night], spec: SplitSpec, *, window: int) -> Sp
         labelled = ordered
     if not labelled:
         return Split(out)
-    if len(labelled) < len(open_parts):
-        return Split(out | _cut_into_blocks(labelled, open_parts, window))
-    for night, part in zip(labelled, _deal(labelled, open_parts, spec.seed), strict=True):
-        out[night.name] = _whole(night, part)
+    units = _units(labelled)
+    if len(units) < len(open_parts):
+        return Split(out | _cut_into_blocks(units, open_parts, window))
+    for unit, part in zip(units, _deal(units, open_parts, spec.seed), strict=True):
+        # Nights without labels lend frames to the others of a series, and go where those go.
+        for night in free:
+            if night.unit == unit[0].unit:
+                out[night.name] = _whole(night, part)
     return Split(out)
 
 
+def _units(nights: Sequence[Night]) -> list[list[Night]]:
+    """Nights that no split parts from each other: those of a series of short ones, or one."""
+    units: dict[str, list[Night]] = {}
+    for night in nights:
+        units.setdefault(night.unit, []).append(night)
+    return list(units.values())
+
+
 def _whole(night: Night, part: str) -> npt.NDArray[np.str_]:
-    # Wide enough for every part: parts of a night are assigned to slices.
-    return np.full(len(night), part, dtype="<U11")
+    return np.full(len(night), part, dtype=_PART)
 
 
 def _named(nights: Sequence[Night], spec: SplitSpec) -> dict[str, str]:
@@ -149,27 +164,33 @@ def _named(nights: Sequence[Night], spec: SplitSpec) -> dict[str, str]:
         chosen.append(
             (left_out_fold(nights, spec.fold, spec.folds, by=spec.by, seed=spec.seed), "test")
         )
-    fixed: dict[str, str] = {}
+    parts: dict[str, str] = {}
     for members, part in chosen:
         for night in members:
-            if fixed.setdefault(night.name, part) != part:
-                raise NightsiftError(f"data.split: night {night.name} is named twice")
-    return fixed
+            if parts.setdefault(night.unit, part) != part:
+                raise NightsiftError(f"data.split: {_called(night)} is named twice")
+    return {night.name: parts[night.unit] for night in nights if night.unit in parts}
 
 
-def _deal(nights: Sequence[Night], parts: dict[str, float], seed: int) -> list[str]:
+def _called(night: Night) -> str:
+    if night.unit == night.name:
+        return f"night {night.name}"
+    return f"{night.unit}, whose nights are compared with each other and cannot be parted,"
+
+
+def _deal(units: Sequence[Sequence[Night]], parts: dict[str, float], seed: int) -> list[str]:
     """The best of many seeded deals, or of all of them where they are few."""
     names = list(parts)
-    labels = [night.label_values for night in nights]
+    labels = [np.concatenate([night.label_values for night in unit]) for unit in units]
     counts = np.array([[np.sum(own == value) for value in (0, 1)] for own in labels])
-    if len(names) ** len(nights) <= _TRIES:
-        deals = [list(deal) for deal in itertools.product(range(len(names)), repeat=len(nights))]
+    if len(names) ** len(units) <= _TRIES:
+        deals = [list(deal) for deal in itertools.product(range(len(names)), repeat=len(units))]
     else:
         rng = np.random.default_rng(seed)
         shares = np.array(list(parts.values()))
-        deals = [list(rng.choice(len(names), len(nights), p=shares)) for _ in range(_TRIES)]
+        deals = [list(rng.choice(len(names), len(units), p=shares)) for _ in range(_TRIES)]
     order = np.random.default_rng(seed).permutation(len(deals))
-    ordered = np.array([night.ordered for night in nights])
+    ordered = np.array([unit[0].ordered for unit in units])
     wanted = list(parts.values())
     best = min(order, key=lambda i: _cost(np.array(deals[i]), counts, ordered, wanted))
     return [names[part] for part in deals[best]]
@@ -187,22 +208,24 @@ def _cost(
 
 
 def _cut_into_blocks(
-    nights: Sequence[Night], parts: dict[str, float], window: int
+    units: Sequence[Sequence[Night]], parts: dict[str, float], window: int
 ) -> dict[str, npt.NDArray[np.str_]]:
     log.warning(
         "only %d labelled night(s) for %s: cut into contiguous blocks with a gap of %d frames. "
         "Frames of one night are alike, so the numbers will flatter; add nights for honest ones",
-        len(nights),
+        len(units),
         " + ".join(parts),
         window,
     )
-    # What is too short to cut is trained on.
-    usable = {night: len(night) - window * (len(parts) - 1) for night in nights}
-    out = {
-        night.name: _blocks(night, parts, length, window)
-        for night, length in usable.items()
-        if length >= len(parts)
-    }
+    out: dict[str, npt.NDArray[np.str_]] = {}
+    for unit in units:
+        frames = sum(map(len, unit))
+        # What is too short to cut is trained on.
+        usable = frames - window * (len(parts) - 1)
+        if usable >= len(parts):
+            ends = np.cumsum([len(night) for night in unit])
+            cut = np.split(_blocks(frames, parts, usable, window), ends[:-1])
+            out |= {night.name: own for night, own in zip(unit, cut, strict=True)}
     if not out:
         raise NightsiftError(
             f"every labelled night is too short to cut into {' + '.join(parts)} with gaps of "
@@ -211,10 +234,8 @@ def _cut_into_blocks(
     return out
 
 
-def _blocks(
-    night: Night, parts: dict[str, float], usable: int, window: int
-) -> npt.NDArray[np.str_]:
-    out = _whole(night, GAP)
+def _blocks(frames: int, parts: dict[str, float], usable: int, window: int) -> npt.NDArray[np.str_]:
+    out = np.full(frames, GAP, dtype=_PART)
     ends = [0, *np.round(np.cumsum(list(parts.values())) * usable).astype(int)]
     for number, part in enumerate(parts):
         shift = number * window

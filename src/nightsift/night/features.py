@@ -15,6 +15,7 @@ from nightsift.look.look import Look
 from nightsift.look.scene import StarList
 from nightsift.look.store import read_stars
 from nightsift.night.comparison import exposure_groups
+from nightsift.night.fields import reference_quality
 from nightsift.night.lines import measure_changed_lines, measure_lines
 from nightsift.night.matching import Alignment
 from nightsift.night.photometry import Photometry, measure_photometry
@@ -61,8 +62,7 @@ def compared_features(
     """
     listed = read_stars(looks)
     stars = _per_second(listed, table["exposure_s"].to_numpy())
-    quality = table["n_shapes"] / table["fwhm_px"].clip(lower=1.0)
-    field = align_night(stars, shape, quality.to_numpy(dtype=float))
+    field = align_night(stars, shape, reference_quality(table))
     table = table.assign(**measure_changed_lines(table, looks, field.alignments, shape))
     columns: dict[str, Floats] = dict(measure_photometry(field, stars, shape)._asdict())
     columns["missing_share"] = columns["missing_stars"] / columns["expected_stars"].clip(min=1)

@@ -6,15 +6,26 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from nightsift.look.look import Look
 from nightsift.look.parallel import FRAMES_WORTH_PROCESSES, make_pool, worker_count
+from nightsift.look.store import read_stars
 from nightsift.night.comparison import exposure_groups
 from nightsift.night.features import compared_features, single_features, uncompared_features
+from nightsift.night.fields import fields_by_stars, reference_quality
 from nightsift.night.matching import Alignment
 from nightsift.night.night import Label, Night
-from nightsift.night.pool import SeriesDeviations, Share, compared_with, find_units, lent_rows
+from nightsift.night.pool import (
+    SeriesDeviations,
+    Share,
+    compared_with,
+    find_units,
+    lent_rows,
+    series_groups,
+)
+from nightsift.night.series import field_is_known
 
 Poses = tuple[Alignment | None, ...]
 
@@ -44,7 +55,7 @@ class NightPlan(NamedTuple):
     def night(
         self,
         features: pd.DataFrame,
-        others: np.ndarray,
+        others: npt.NDArray[np.float64],
         *,
         unit: str,
         poses: Poses = (),
@@ -120,7 +131,7 @@ def _tasks(plans: Sequence[NightPlan]) -> list[_Task]:
     ]
 
 
-def _groups(plan: NightPlan) -> np.ndarray:
+def _groups(plan: NightPlan) -> npt.NDArray[np.intp]:
     exposures = [look.info.exposure_s if look.info else None for look in plan.looks]
     return exposure_groups(np.array([np.nan if s is None else s for s in exposures], dtype=float))
 
@@ -146,31 +157,78 @@ def _compare(task: _Task) -> list[Night]:
     return [plan.night(table, others, unit=unit, poses=poses)]
 
 
+class _Pooled(NamedTuple):
+    """Frames of several nights.
+
+    Attributes:
+        table: what was measured on each alone, `group` of exposure times among them.
+        looks: of the same frames.
+        night: (N,) number of the night of each.
+    """
+
+    table: pd.DataFrame
+    looks: list[Look]
+    night: npt.NDArray[np.intp]
+
+    def part(self, rows: npt.NDArray[np.intp]) -> _Pooled:
+        """Some of the frames."""
+        table = self.table.iloc[rows].reset_index(drop=True)
+        return _Pooled(table, [self.looks[row] for row in rows], self.night[rows])
+
+
 def _compare_series(task: _Task) -> list[Night]:
-    singles, looks, members = [], [], []
+    pooled = _pool(task)
+    shape = task.plans[0].shape
+    fields = np.zeros(len(pooled.looks), dtype=np.intp)
+    infos = [look.info for plan in task.plans for look in plan.looks if look.info]
+    if not field_is_known(infos):
+        quality = reference_quality(pooled.table)
+        fields = fields_by_stars(read_stars(pooled.looks), shape, quality, pooled.night)
+    nights: dict[int, Night] = {}
+    for field in np.unique(fields):
+        part = pooled.part(np.flatnonzero(fields == field))
+        plans = [
+            plan._replace(series=f"{plan.series} field {field + 1}") if field else plan
+            for plan in task.plans
+        ]
+        nights |= _compare_field(task._replace(plans=tuple(plans)), part)
+    return [nights[number] for number in task.judged]
+
+
+def _pool(task: _Task) -> _Pooled:
+    """All frames of the nights that are judged, and what the others lend."""
+    tables, looks, night = [], [], []
     for number, plan in enumerate(task.plans):
         table = plan.single()
-        rows = (
-            np.arange(len(table)) if number in task.judged else lent_rows(table["group"].to_numpy())
-        )
-        singles.append(table.iloc[rows])
+        rows = np.arange(len(table))
+        if number not in task.judged:
+            rows = lent_rows(table["group"].to_numpy())
+        tables.append(table.iloc[rows])
         looks += [plan.looks[row] for row in rows]
-        members.append(np.full(len(rows), number))
-    single = pd.concat(singles, ignore_index=True)
-    night = np.concatenate(members)
-    single["group"] = exposure_groups(single["exposure_s"].to_numpy())
-    # At one and the same time: no course is looked for.
-    table, poses = compared_features(single.assign(hours=0.0), looks, task.plans[0].shape)
-    table = table.assign(hours=single["hours"])
-    deviations = SeriesDeviations(table, night)
+        night.append(np.full(len(rows), number))
+    return _Pooled(pd.concat(tables, ignore_index=True), looks, np.concatenate(night))
+
+
+def _compare_field(task: _Task, pooled: _Pooled) -> dict[int, Night]:
+    """Nights by number, compared with each other; all of them show one field."""
+    single = pooled.table
+    hours = single["hours"]
+    if len(np.unique(pooled.night)) > 1:
+        # At one and the same time: no course is looked for.
+        groups = series_groups(single["exposure_s"].to_numpy())
+        single = single.assign(hours=0.0, group=groups)
+    table, poses = compared_features(single, pooled.looks, task.plans[0].shape)
+    table = table.assign(hours=hours)
+    deviations = SeriesDeviations(table, pooled.night)
     others = compared_with(table["group"].to_numpy())
-    nights = []
+    nights = {}
     for number, unit in zip(task.judged, task.unit, strict=True):
-        own = np.flatnonzero(night == number)
-        features = table.iloc[own].reset_index(drop=True)
-        share = Share(deviations, own, tuple(looks), poses, table)
-        own_poses = tuple(poses[row] for row in own)
-        nights.append(
-            task.plans[number].night(features, others[own], unit=unit, poses=own_poses, share=share)
-        )
+        own = np.flatnonzero(pooled.night == number)
+        if len(own):
+            features = table.iloc[own].reset_index(drop=True)
+            share = Share(deviations, own, tuple(pooled.looks), poses, table)
+            own_poses = tuple(poses[row] for row in own)
+            nights[number] = task.plans[number].night(
+                features, others[own], unit=unit, poses=own_poses, share=share
+            )
     return nights

@@ -1,7 +1,8 @@
-"""Two lists of stars laid over each other: shift, small rotation, and a flip by 180 degrees."""
+"""Two lists of stars laid over each other: shift, rotation by any angle, and a little scale."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,6 +15,11 @@ Points = npt.NDArray[np.float64]
 
 # Brightest stars that vote: enough when a third is missing and another third has drifted out.
 _VOTERS, _CANDIDATES = 50, 100
+# More of them where brightnesses disagree: saturated stars are no part of a sharp frame's list.
+_MANY_VOTERS, _MANY_CANDIDATES = 150, 250
+# Brightest stars whose connecting lines vote for a rotation, and how many angles are tried.
+_PAIRED, _ANGLES = 30, 3
+_SHORTEST_PX, _LENGTH_PX, _ANGLE_BIN_DEG = 30.0, 2.0, 0.5
 # Chance that stars strewn at random agree as well as this; over all places of the histogram.
 _CHANCE = 1e-5
 _MIN_PAIRS = 3
@@ -65,7 +71,9 @@ def match(
 
     All differences between stars of both lists, for the frame as it is and turned by 180
     degrees, vote for a shift; the fullest place wins, and least squares on the pairs that it
-    makes refine shift, rotation and scale. Rotations of up to about 1.5 degrees are found.
+    makes refine shift, rotation and scale: rotations of up to about 1.5 degrees are found so.
+    Where they are not, the same is tried at the angles that the lines between bright stars
+    have most in common.
 
     Args:
         stars: (N, 2) x and y of the frame, brightest first.
@@ -76,13 +84,37 @@ def match(
     """
     if len(stars) < _MIN_PAIRS or len(reference) < _MIN_PAIRS:
         return None
+    if near is not None:
+        return _at_angles(stars, reference, shape, [near.rotation_deg], near, _VOTERS, tolerance_px)
+    turned = _common_angles(stars, reference)
+    for voters in (_VOTERS, _MANY_VOTERS):
+        for angles in ([0.0, 180.0], turned):
+            found = _at_angles(stars, reference, shape, angles, None, voters, tolerance_px)
+            if found is not None:
+                return found
+        if len(stars) <= _VOTERS and len(reference) <= _CANDIDATES:
+            break
+    return None
+
+
+def _at_angles(
+    stars: Points,
+    reference: Points,
+    shape: tuple[int, int],
+    angles: Sequence[float],
+    near: Alignment | None,
+    voters: int,
+    tolerance_px: float,
+) -> Alignment | None:
+    """The best alignment near one of some rotations, degrees."""
     centre = frame_centre(shape)
     # One bin holds what a rotation by half a degree smears.
     bin_px = max(4.0, max(shape) / 160)
-    best, best_chance = None, _CHANCE
-    for turn in (0.0, 180.0) if near is None else (near.rotation_deg,):
-        turned = (stars[:_VOTERS] - centre) @ _rotation(turn).T + centre
-        difference = (reference[None, :_CANDIDATES] - turned[:, None]).reshape(-1, 2)
+    candidates = _CANDIDATES if voters == _VOTERS else _MANY_CANDIDATES
+    best, best_chance = None, _CHANCE / max(len(angles) / 2, 1)
+    for turn in angles:
+        turned = (stars[:voters] - centre) @ _rotation(turn).T + centre
+        difference = (reference[None, :candidates] - turned[:, None]).reshape(-1, 2)
         if near is not None:
             difference = difference[np.abs(difference - near.offset).max(axis=1) < _NEAR_PX]
         offset, chance = _vote(difference, bin_px)
@@ -91,6 +123,42 @@ def match(
     if best is None:
         return None
     return _refined(best, stars, reference, centre, (3 * bin_px, 1.5 * bin_px, tolerance_px))
+
+
+def _common_angles(stars: Points, reference: Points) -> list[float]:
+    """Rotations that turn most lines between bright stars into lines of the reference, degrees.
+
+    Lines of the same length in both lists vote for the angle between them. A line has no
+    direction: each angle stands for itself and its opposite.
+    """
+    own, other = _lines(stars[:_PAIRED]), _lines(reference[: _PAIRED + _PAIRED // 3])
+    first = np.searchsorted(other[:, 0], own[:, 0] - _LENGTH_PX)
+    last = np.searchsorted(other[:, 0], own[:, 0] + _LENGTH_PX)
+    count = last - first
+    if not count.sum():
+        return []
+    line = np.repeat(np.arange(len(own)), count)
+    place = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count) + first[line]
+    angle = (other[place, 1] - own[line, 1]) % 180
+    bins = round(180 / _ANGLE_BIN_DEG)
+    votes = np.bincount((angle / _ANGLE_BIN_DEG).astype(int) % bins, minlength=bins).astype(float)
+    votes = votes + np.roll(votes, 1) + np.roll(votes, -1)
+    found: list[float] = []
+    for _ in range(_ANGLES):
+        top = int(np.argmax(votes))
+        turn = (top + 0.5) * _ANGLE_BIN_DEG
+        found += [turn, turn - 180]
+        votes[np.arange(top - 2, top + 3) % bins] = 0
+    return found
+
+
+def _lines(points: Points) -> Points:
+    """(K, 2) length, px, ascending, and direction, degrees, of the lines between points."""
+    first, second = np.triu_indices(len(points), 1)
+    step = points[second] - points[first]
+    lines = np.column_stack([np.hypot(*step.T), np.degrees(np.arctan2(step[:, 1], step[:, 0]))])
+    lines = lines[lines[:, 0] > _SHORTEST_PX]
+    return np.asarray(lines[np.argsort(lines[:, 0], kind="stable")])
 
 
 def frame_centre(shape: tuple[int, int]) -> Points:
@@ -141,7 +209,7 @@ def _refined(
             return None
         found = _fit(stars[pairs[:, 0]] - centre, reference[pairs[:, 1]] - centre, found)
         found = found._replace(pairs=pairs)
-    turned = min(abs(found.rotation_deg), 180 - abs(found.rotation_deg))
+    turned = abs((found.rotation_deg - start.rotation_deg + 180) % 360 - 180)
     enough = len(found.pairs) >= min(20, _LEAST_SHARE * len(stars[:_VOTERS]))
     return found if enough and abs(found.scale - 1) < 0.02 and turned < 6 else None
 

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from nightsift.files import file_name
 from nightsift.fits.header import FrameInfo
 
 # Header texts may hold anything: only these stay, and not many of them.
@@ -81,14 +82,14 @@ def night_names(folder: str, first: Sequence[FrameInfo]) -> list[str]:
     """
     if len(first) == 1:
         return [folder]
-    names: list[str] = []
+    names, taken = [], _Names()
     for info in first:
         date = f"{info.time:%Y-%m-%d}" if info.time else "undated"
         rest = [text for text in (safe_text(info.filter), safe_text(info.object)) if text]
         name = " ".join([folder, date, *rest])
-        if name in names and info.time:
+        if taken.has(name) and info.time:
             name = " ".join([folder, date, f"{info.time:%H%M%S}", *rest])
-        names.append(_unused(name, names))
+        names.append(taken.add(name))
     return names
 
 
@@ -106,16 +107,28 @@ def series_names(first: Sequence[FrameInfo]) -> list[str]:
         parts = (target, *map(safe_text, (info.filter, info.telescope, info.instrument)))
         long.append(" ".join(part for part in parts if part) or "series")
     counts = Counter(long)
-    names: list[str] = []
-    for name, info in zip(long, first, strict=True):
-        sized = f"{name} {info.width}x{info.height}" if counts[name] > 1 else name
-        names.append(_unused(sized, names))
-    return names
+    taken = _Names()
+    return [
+        taken.add(f"{name} {info.width}x{info.height}" if counts[name] > 1 else name)
+        for name, info in zip(long, first, strict=True)
+    ]
 
 
-def _unused(name: str, names: Sequence[str]) -> str:
-    taken, number, unique = set(names), 1, name
-    while unique in taken:
-        number += 1
-        unique = f"{name} {number}"
-    return unique
+class _Names:
+    """Names that make files of different names, also where case is not told apart."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def has(self, name: str) -> bool:
+        """Whether the file name is taken."""
+        return file_name(name).casefold() in self._taken
+
+    def add(self, name: str) -> str:
+        """The name, with a number behind it where it is taken."""
+        number, unique = 1, name
+        while self.has(unique):
+            number += 1
+            unique = f"{name} {number}"
+        self._taken.add(file_name(unique).casefold())
+        return unique

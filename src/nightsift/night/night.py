@@ -188,12 +188,12 @@ def _value(label: Label) -> int:
 
 
 def match_nights(name: str, nights: Sequence[Night]) -> list[Night]:
-    """The nights called `name`, or all nights of the folder of that name.
+    """The nights called `name`, or all nights of the folder or series of that name.
 
     Raises:
         NightsiftError: there are none; lists the names there are.
     """
-    members = [night for night in nights if name in (night.name, night.folder)]
+    members = [night for night in nights if name in (night.name, night.folder, night.series)]
     if not members:
         known = ", ".join(night.name for night in nights[:20])
         raise NightsiftError(f"no night is called {name!r}; there are: {known}")

@@ -17,7 +17,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from nightsift.look.look import Look
-from nightsift.night.comparison import Compared, Deviations, Floats, deviation_in_night
+from nightsift.night.comparison import (
+    Compared,
+    Deviations,
+    Floats,
+    deviation_in_night,
+    exposure_groups,
+)
 from nightsift.night.matching import Alignment
 from nightsift.night.order_free import series_deviation
 from nightsift.night.trend import MIN_FRAMES, Deviation, best_deviation
@@ -26,8 +32,18 @@ LONG_NIGHT = 12
 LENT = LONG_NIGHT - 1
 
 # What good nights of one series differ by, as a standard deviation (natural logarithms of levels):
-# full moon makes the sky three to five times as bright, and its noise twice as large.
-NIGHTLY = {"background_adu": 0.25, "noise_adu": 0.15, "gradient": 0.02, "sky_shape": 0.3}
+# full moon makes the sky three to five times as bright, and its noise twice as large; a field that
+# is pointed at anew lies elsewhere by up to a third of the frame.
+NIGHTLY = {
+    "background_adu": 0.25,
+    "noise_adu": 0.15,
+    "gradient": 0.02,
+    "sky_shape": 0.3,
+    "jump_share": 0.06,
+}
+# A group of exposure times that is too small to be compared joins the nearest one within this
+# ratio: stars are compared by their light per second, and skies that differ more are good.
+_NEAR_EXPOSURE = 2.0
 
 
 class Unit(NamedTuple):
@@ -137,6 +153,28 @@ class Share(NamedTuple):
         """Deviation and scatter of the night's frames, (N,) each."""
         value, scale = self.deviations.of(item)
         return Deviation(value[self.rows], scale[self.rows])
+
+
+def series_groups(exposure_s: Floats) -> npt.NDArray[np.intp]:
+    """(N,) number of the group of exposure times within which frames of a series are compared.
+
+    As in a night, but a group of no more than `MIN_FRAMES` joins the nearest large one.
+
+    Args:
+        exposure_s: (N,) NaN where unknown.
+    """
+    groups = exposure_groups(exposure_s)
+    known = {
+        number: float(np.median(np.log(np.maximum(exposure_s[groups == number], 1e-6))))
+        for number in np.unique(groups[np.isfinite(exposure_s)]).tolist()
+    }
+    counts = Counter(groups.tolist())
+    large = [number for number in known if counts[number] > MIN_FRAMES]
+    for number in known.keys() - set(large):
+        nearest = min(large, key=lambda other: abs(known[other] - known[number]), default=number)
+        if abs(known[nearest] - known[number]) <= np.log(_NEAR_EXPOSURE):
+            groups[groups == number] = nearest
+    return groups
 
 
 def compared_with(groups: npt.NDArray[np.intp]) -> Floats:

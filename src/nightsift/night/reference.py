@@ -13,7 +13,9 @@ from nightsift.look.scene import StarList
 from nightsift.night.matching import Alignment, Points, frame_centre, match
 
 # Frames that a reference is tried on, and references tried.
-_TRIALS, _REFERENCES = 8, 3
+_TRIALS, _REFERENCES = 8, 4
+# Stars in common with one frame count up to this: crowded frames decide no more than others.
+_MOST_COMMON = 30
 # Only frames with this many pairs add stars: a chance match must not poison the list.
 _MIN_PAIRS_TO_ADD = 8
 _ADD_SNR = 20.0
@@ -54,8 +56,13 @@ def align_night(
     centre = frame_centre(shape)
     order = sorted(range(len(stars)), key=lambda i: (abs(i - reference), i))
     last: dict[bool, Alignment | None] = {True: None, False: None}
-    for i in order:
+    # Those that are not recognised are tried once more when the list has grown by all others.
+    for i, again in [*((i, False) for i in order), *((i, True) for i in order)]:
         later = i > reference
+        if again:
+            if alignments[i] is not None:
+                continue
+            last[later] = _nearest(alignments, i)
         found = _match(points[i], catalogue, last[later], centre, shape)
         alignments[i] = found
         if found is None:
@@ -123,9 +130,9 @@ def _match(
 def _choose_reference(
     points: Sequence[Points], shape: tuple[int, int], quality: npt.NDArray[np.float64]
 ) -> int:
-    """The frame, of the best ones, on which most of a sample of frames can be laid.
+    """The frame, of the best ones, that has most stars in common with a sample of frames.
 
-    A frame that points elsewhere may be the sharpest of all; nothing matches it.
+    A frame that points elsewhere or is damaged may be the sharpest of all; little matches it.
     """
     usable = np.flatnonzero(np.isfinite(quality) & (np.array([len(p) for p in points]) >= 3))
     if not len(usable):
@@ -135,7 +142,18 @@ def _choose_reference(
     candidates = [int(part[np.argmax(quality[part])]) for part in parts]
     sample = usable[np.unique(np.linspace(0, len(usable) - 1, _TRIALS).astype(int))]
     counts = [
-        sum(match(points[i], points[candidate], shape) is not None for i in sample)
+        sum(_common_stars(points[i], points[candidate], shape) for i in sample)
         for candidate in candidates
     ]
     return max(zip(counts, quality[candidates], candidates, strict=True))[2]
+
+
+def _common_stars(points: Points, candidate: Points, shape: tuple[int, int]) -> int:
+    found = match(points, candidate, shape)
+    return 0 if found is None else min(len(found.pairs), _MOST_COMMON)
+
+
+def _nearest(alignments: Sequence[Alignment | None], place: int) -> Alignment | None:
+    """The alignment of the frame nearest in time that has one."""
+    known = [i for i, found in enumerate(alignments) if found is not None]
+    return alignments[min(known, key=lambda i: abs(i - place))] if known else None

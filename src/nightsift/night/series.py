@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -70,9 +70,9 @@ def find_series(nights: Sequence[tuple[Path, Sequence[FrameInfo]]]) -> list[int]
     return numbers
 
 
-def field_is_known(infos: Sequence[FrameInfo]) -> bool:
-    """Whether headers say where the frames point."""
-    return bool(same_name(infos[0].object)) or any(info.ra_deg is not None for info in infos)
+def field_is_known(infos: Iterable[FrameInfo]) -> bool:
+    """Whether a header says where one of the frames points."""
+    return any(same_name(info.object) or info.ra_deg is not None for info in infos)
 
 
 def _place(folder: Path, infos: Sequence[FrameInfo]) -> _Place:

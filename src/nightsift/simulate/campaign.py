@@ -49,6 +49,8 @@ class CampaignSpec:
         faintest: lowest level of a defect, 0 (faint) to 1 (gross).
         grossest: highest level.
         kinds: of defects; empty for all.
+        copies: of frames that are given: kinds of copies in which nothing is bad, made in place
+            of defects; no part of a campaign.
         seed: of everything, >= 0.
 
     Raises:
@@ -68,6 +70,7 @@ class CampaignSpec:
     faintest: float = 0.0
     grossest: float = 1.0
     kinds: list[str] = field(default_factory=list)
+    copies: list[str] = field(default_factory=list)
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -175,7 +178,8 @@ def make_once(out: Path, what: str, record: str, make: Callable[[Path], None]) -
 
 def campaign_record(spec: CampaignSpec, instruments: Sequence[Instrument]) -> str:
     """All that decides the pixels of a campaign, as JSON."""
-    content = {"format": FORMAT, **asdict(spec), "telescopes": [asdict(i) for i in instruments]}
+    values = {key: value for key, value in asdict(spec).items() if key != "copies"}
+    content = {"format": FORMAT, **values, "telescopes": [asdict(i) for i in instruments]}
     others = [kind for kind in spec.kinds or kinds_in_order() if kind not in SHIPPED]
     if others:
         content["defects"] = {kind: DEFECTS[kind].numbers for kind in others}

@@ -79,6 +79,8 @@ class Facts:
         exposure_s: seconds.
         saturation_adu: the largest number a pixel can have.
         gain_e_adu: electrons per ADU.
+        clear_stars: stars bright enough to show what happens to them; None where they are not
+            counted.
     """
 
     shape: tuple[int, int]
@@ -88,6 +90,7 @@ class Facts:
     exposure_s: float
     saturation_adu: float
     gain_e_adu: float
+    clear_stars: int | None = None
 
 
 @dataclass(frozen=True)

@@ -8,32 +8,39 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import sep
-from scipy.ndimage import binary_dilation, label, zoom
+from scipy.ndimage import binary_dilation, find_objects, label, median_filter, uniform_filter
 from scipy.signal import oaconvolve
 
 from nightsift.simulate.effect import Effect, Facts
+from nightsift.simulate.given_camera import saturation, sky_light
 from nightsift.simulate.sky import Image
+from nightsift.simulate.star_width import star_width
 
-# Share of the variance of blank sky that is taken for photon noise of the sky's light; the
-# rest is read noise. Deep exposures are limited by the sky.
-_SKY_SHARE = 0.8
-# Without a gain in the header: the share of the level that is sky and not offset.
-_LIGHT_SHARE = 0.3
 _DETECT_SIGMA = 1.5
 _DEEP_SIGMA = 4.0
-_FALLBACK_FWHM_PX = 3.0
-_CUTOUT_HALF_PX = 20
-_SATURATED_PX = 5
+# Narrower than stars by this much, in both directions or in one: hot pixels, hits of cosmic
+# rays, columns.
+_SHARP_WIDTH, _SHARP_AXIS = 0.6, 0.5
+_FWHM_OF_SIGMA = 2.355
+# Side in FWHM of blocks whose medians show what is wider than stars, and how many of them are
+# compared; stars cover less than half. Fainter structures than so many sigma are left.
+_BLOCK_FWHM, _BLOCKS, _WIDE_SIGMA = 3.0, 3, 0.5
+# The edge of a filter is at least as long as this share of the frame's shorter side.
+_LONG = 0.4
+# With less of the sky's light than this nothing is seen of the stars either.
+_DARK = 0.1
 
 
 class Parts(NamedTuple):
     """A real frame taken apart.
 
     Attributes:
-        back_adu: (H, W) smooth background with the camera's offset.
+        back_adu: (H, W) background with the camera's offset, the edges of filters and the like.
         stars_adu: (H, W) light of the stars, with the noise of their pixels, 0 elsewhere.
         rest_adu: (H, W) noise, hot pixels and cosmic rays; the three sum to the frame.
         stellar: (H, W) 1 where `stars_adu` holds the frame's noise, else 0.
+        lit: (H, W) share of the sky's light that each pixel gets: less in vignetted corners,
+            none in dark columns.
         facts: level, noise and FWHM, in electrons of `gain_e_adu`.
         gain_known: whether the gain is the header's; else it is a guess from the noise.
     """
@@ -42,6 +49,7 @@ class Parts(NamedTuple):
     stars_adu: Image
     rest_adu: Image
     stellar: Image
+    lit: Image
     facts: Facts
     gain_known: bool
 
@@ -57,92 +65,69 @@ def take_apart(
         exposure_s: of the frame; None counts as 60 s.
     """
     data = np.ascontiguousarray(pixels, dtype=np.float64)
-    back = sep.Background(data, bw=64, bh=64)
-    level = back.back()
-    clean = data - level
-    noise = max(float(back.globalrms), 1e-3 * max(1.0, float(np.abs(data).max())) * 1e-6, 1e-9)
-    sep.set_extract_pixstack(max(300_000, data.size // 4))
-    sources, segments = sep.extract(
-        clean, _DETECT_SIGMA, err=back.rms() + 1e-12, minarea=4, segmentation_map=True
-    )
-    peaked = sources["peak"] > 0.75 * np.maximum(sources["flux"], 1e-12)
-    sharp = np.concatenate([[True], peaked])  # segment 0 is the sky
-    fwhm = measure_fwhm(clean, sources[~peaked], _flat_top(clean))
-    stellar = binary_dilation(~sharp[segments], iterations=max(1, round(fwhm)))
+    width = star_width(pixels)
+    sky = sep.Background(data, bw=64, bh=64)
+    noise = max(float(sky.globalrms), 1e-9 * max(1.0, float(np.abs(data).max())))
+    back = sky.back()
+    back += _wide_structures(data - back, width.fwhm_px, noise)
+    clean = data - back
+    stellar = _stellar(clean, sky.rms() + 1e-12, width.fwhm_px)
     # What lies far below the sky is a fault of the camera and stays where it is.
     stars = np.where(stellar, np.maximum(clean, -_DEEP_SIGMA * noise), 0.0)
-    gain, known = _gain(header, float(back.globalback), noise)
-    noise_e = noise * gain
+    top = saturation(pixels, header)
+    light = sky_light(header, back, noise, top)
     facts = Facts(
         shape=(data.shape[0], data.shape[1]),
-        fwhm_px=fwhm,
-        sky_e=_SKY_SHARE * noise_e**2,
-        noise_e=noise_e,
+        fwhm_px=width.fwhm_px,
+        sky_e=light.sky_e,
+        noise_e=noise * light.gain_e_adu,
         exposure_s=exposure_s or 60.0,
-        saturation_adu=_saturation(pixels, header),
-        gain_e_adu=gain,
+        saturation_adu=top,
+        gain_e_adu=light.gain_e_adu,
+        clear_stars=width.clear_stars,
     )
-    return Parts(level, stars, clean - stars, stellar.astype(float), facts, known)
+    return Parts(
+        back, stars, clean - stars, stellar.astype(float), light.lit, facts, light.gain_known
+    )
 
 
-def measure_fwhm(clean: Image, sources: npt.NDArray[Any], top: float) -> float:
-    """Median width at half maximum of the brightest stars that are not saturated, px.
+def _wide_structures(clean: Image, fwhm_px: float, noise_adu: float) -> Image:
+    """(H, W) what a smooth background does not follow and stars are too small for.
 
-    The area above half of the maximum, on cut-outs interpolated to a fifth of a pixel, is that
-    of a circle of this diameter; wings, which second moments are full of, do not count.
-
-    Args:
-        clean: (H, W) without sky.
-        sources: of `sep.extract`.
-        top: value of a saturated pixel, less the sky; infinite where none is.
+    The edge of a filter or of an amplifier, a vignetted corner, a dark column: they stand still
+    when the stars move and are not dimmed by a cloud.
     """
     height, width = clean.shape
-    half = _CUTOUT_HALF_PX
-    inside = (sources["x"] >= half) & (sources["x"] < width - half - 1)
-    inside &= (sources["y"] >= half) & (sources["y"] < height - half - 1)
-    usable = sources[inside & (sources["a"] < 2 * sources["b"]) & (sources["peak"] < 0.7 * top)]
-    if usable.size < 3:
-        return _FALLBACK_FWHM_PX
-    widths = []
-    for star in usable[np.argsort(usable["peak"])[-60:]]:
-        x, y = round(star["x"]), round(star["y"])
-        cut = zoom(clean[y - half : y + half + 1, x - half : x + half + 1], 5, order=3)
-        core, _ = label(
-            cut > cut[5 * half - 10 : 5 * half + 15, 5 * half - 10 : 5 * half + 15].max() / 2
-        )
-        middle = core[5 * half - 2 : 5 * half + 7, 5 * half - 2 : 5 * half + 7]
-        area = np.sum(core == np.bincount(middle.ravel())[1:].argmax() + 1) if middle.any() else 0
-        scale = (cut.shape[0] - 1) / (2 * half)
-        widths.append(2 * np.sqrt(area / np.pi) / scale)
-    return float(np.clip(np.median(widths), 1.0, half))
+    side = max(8, int(np.ceil(_BLOCK_FWHM * fwhm_px)))
+    padded = np.pad(clean, ((0, -height % side), (0, -width % side)), mode="reflect")
+    rows, columns = padded.shape[0] // side, padded.shape[1] // side
+    blocks = np.median(padded.reshape(rows, side, columns, side), axis=(1, 3))
+    blocks = median_filter(blocks, _BLOCKS)
+    blocks[np.abs(blocks) < _WIDE_SIGMA * noise_adu] = 0
+    # What is bright and not long is the glow of a star or a group of stars.
+    bright, _ = label(blocks > 0)
+    for number, place in enumerate(find_objects(bright), start=1):
+        if max(axis.stop - axis.start for axis in place) < _LONG * min(rows, columns):
+            blocks[place][bright[place] == number] = 0
+    fine = blocks.repeat(side, axis=0).repeat(side, axis=1)
+    smooth: Image = uniform_filter(fine, side)
+    return smooth[:height, :width]
 
 
-def _flat_top(clean: Image) -> float:
-    """The value that saturated pixels have in common, if several are."""
-    top = float(clean.max())
-    return top if np.sum(clean > 0.995 * top) >= _SATURATED_PX else np.inf
-
-
-def _gain(header: Mapping[str, Any], level: float, noise: float) -> tuple[float, bool]:
-    """Electrons per ADU. N.I.N.A. and SharpCap keep a setting without unit in GAIN."""
-    amateur = any(word in str(header.get("SWCREATE", "")) for word in ("N.I.N.A", "SharpCap"))
-    for key in ("EGAIN", "GAIN")[: 1 if amateur else 2]:
-        value = header.get(key)
-        if isinstance(value, int | float) and 0.02 <= value <= 60:
-            return float(value), True
-    return float(np.clip(_LIGHT_SHARE * max(level, noise) / noise**2, 0.05, 60.0)), False
-
-
-def _saturation(pixels: npt.NDArray[Any], header: Mapping[str, Any]) -> float:
-    value = header.get("SATURATE")
-    top = float(pixels.max())
-    if isinstance(value, int | float) and value >= top:
-        return float(value)
-    if pixels.dtype.kind == "f":
-        return max(top, 60_000.0)
-    # The converter's range is the next power of two above the brightest pixel, 12 bits or more.
-    bits = max(12, int(np.ceil(np.log2(max(top, 2) + 1))))
-    return float(min(2**bits - 1, np.iinfo(pixels.dtype).max))
+def _stellar(clean: Image, rms: Image, fwhm_px: float) -> npt.NDArray[np.bool_]:
+    """(H, W) where stars are; what is sharper than stars in one direction at least is none."""
+    sep.set_extract_pixstack(max(300_000, clean.size // 4))
+    sources, segments = sep.extract(clean, _DETECT_SIGMA, err=rms, minarea=4, segmentation_map=True)
+    flux, peak = np.maximum(sources["flux"], 1e-12), np.maximum(sources["peak"], 1e-12)
+    narrow = np.sqrt(flux / (1.133 * peak)) < _SHARP_WIDTH * fwhm_px
+    thin = (sources["b"] * _FWHM_OF_SIGMA < _SHARP_AXIS * fwhm_px) & (
+        sources["a"] > 3 * sources["b"]
+    )
+    sharp = np.concatenate([[True], narrow | thin])  # segment 0 is the sky
+    near: npt.NDArray[np.bool_] = binary_dilation(
+        ~sharp[segments], iterations=max(1, round(fwhm_px))
+    )
+    return near
 
 
 def inject(
@@ -160,29 +145,35 @@ def inject(
         rng: draws the noise.
     """
     facts = parts.facts
-    gain, base = facts.gain_e_adu, facts.noise_e**2
-    stars, variance = _changed_stars(parts, effect)
-    sky = (facts.sky_e * effect.sky_factor + effect.light_e) * effect.shade
+    gain, given = facts.gain_e_adu, facts.sky_e * parts.lit
+    read = max(facts.noise_e**2 - facts.sky_e, 0.0)
+    base = np.maximum(read + given, 1e-9)
+    stars, variance = _changed_stars(parts, effect, base)
+    sky = (given * effect.sky_factor + effect.light_e * parts.lit) * effect.shade
     # What the pixels between the stars keep of their noise where less light falls on them.
-    needed = np.maximum((1 - _SKY_SHARE) * base + sky, 1e-9)
+    needed = np.maximum(read + sky, 1e-9)
     keep = np.sqrt(np.minimum(needed / base, 1))
     variance = variance + base * (1 - parts.stellar) * keep**2
     missing = needed + np.maximum(stars, 0) * gain - variance
     missing[missing < 1e-6 * base] = 0
-    out = parts.back_adu + parts.rest_adu * keep + stars + (sky - facts.sky_e) / gain
+    out = parts.back_adu + parts.rest_adu * keep + stars + (sky - given) / gain
     out += np.sqrt(missing) / gain * rng.standard_normal(facts.shape)
     if effect.readout is not None:
         out = effect.readout(out, rng)
     return _as_read(out, pixels, facts.saturation_adu)
 
 
-def _changed_stars(parts: Parts, effect: Effect) -> tuple[Image, Image]:
+def _changed_stars(parts: Parts, effect: Effect, base: Image) -> tuple[Image, Image]:
     """Starlight after the effect in ADU, and the variance that its pixels carry, electrons^2."""
     facts = parts.facts
     stars, stellar = parts.stars_adu, parts.stellar
     if effect.shift_px != (0.0, 0.0):
+        came_from = _shifted(parts.lit, effect.shift_px)
         stars, stellar = (_shifted(part, effect.shift_px) for part in (stars, stellar))
-    variance = facts.noise_e**2 * stellar + np.maximum(stars, 0) * facts.gain_e_adu
+        # Dark columns stay dark, and bring no light back into the field.
+        seen = (parts.lit > _DARK) & (came_from > _DARK)
+        stars, stellar = stars * seen, stellar * seen
+    variance = base * stellar + np.maximum(stars, 0) * facts.gain_e_adu
     if effect.kernel is not None:
         stars = oaconvolve(stars, effect.kernel, mode="same")
         variance = np.maximum(oaconvolve(variance, effect.kernel**2, mode="same"), 0)

@@ -8,9 +8,10 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from astropy.io import fits
 
 from nightsift.errors import NightsiftError
@@ -75,7 +76,7 @@ def inject_folder(
         NightsiftError: there is no good frame.
         FileExistsError: `out` exists.
     """
-    nights = group_nights(_good_frames(source), max_gap_h=max_gap_h)
+    nights = group_nights(good_frames(source), max_gap_h=max_gap_h)
     with making_folder(out) as temporary:
         jobs = _plan(nights, temporary, spec, seed)
         pixels = sum(info.width * info.height for night in nights for info in night.infos)
@@ -87,7 +88,7 @@ def inject_folder(
     return [out / folder.name for folder in folders]
 
 
-def _good_frames(source: Path) -> dict[Path, FrameInfo]:
+def good_frames(source: Path) -> dict[Path, FrameInfo]:
     """The frames to use; those labelled otherwise, without label or unreadable are counted."""
     files = find_files(source)
     tables = [read_label_csv(path) for path in find_label_csvs(source)]
@@ -123,7 +124,7 @@ def _plan(nights: Sequence[NightFiles], root: Path, spec: DefectSpec, seed: int)
         folder = root / f"night-{number:03d}"
         plan_seed, *frame_seeds = night_seed.spawn(len(night.files) + 1)
         plan = plan_defects(np.random.default_rng(plan_seed), _times(night), spec)
-        names = _unique_names(night.files)
+        names = unique_names(night.files)
         frames = list(zip(night.files, names, plan, frame_seeds, strict=True))
         for first in range(0, len(frames), _FRAMES_PER_JOB):
             jobs.append(Job(folder, frames[first : first + _FRAMES_PER_JOB]))
@@ -141,7 +142,7 @@ def _times(night: NightFiles) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
     return np.array(seconds)
 
 
-def _unique_names(files: Sequence[Path]) -> list[str]:
+def unique_names(files: Sequence[Path]) -> list[str]:
     """File names without packing suffixes; a name that came before gets a number."""
     names: list[str] = []
     for path in files:
@@ -167,15 +168,12 @@ def _make_frame(
     occurrences: list[Occurrence],
     seed: np.random.SeedSequence,
 ) -> FrameTruth:
-    frame, header = read_frame(source), _header(source)
+    frame, header = read_frame(source), header_of(source)
     rng = np.random.default_rng(seed)
     parts = take_apart(frame.pixels, header, frame.info.exposure_s)
     effect, truths = apply(occurrences, parts.facts, rng)
     pixels = inject(frame.pixels, parts, effect, rng) if occurrences else frame.pixels
-    with warnings.catch_warnings():
-        # The header goes out as it came in, with its flaws.
-        warnings.simplefilter("ignore")
-        fits.writeto(folder / name, pixels, header, output_verify="silentfix+ignore")
+    write_frame(folder / name, pixels, header)
     facts = parts.facts
     return FrameTruth(
         name,
@@ -189,7 +187,14 @@ def _make_frame(
     )
 
 
-def _header(path: Path) -> fits.Header:
+def write_frame(path: Path, pixels: npt.NDArray[Any], header: fits.Header) -> None:
+    """The header goes out as it came in, with its flaws."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fits.writeto(path, pixels, header, output_verify="silentfix+ignore")
+
+
+def header_of(path: Path) -> fits.Header:
     """The cards of the image that `read_frame` reads, less those that describe its storage."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

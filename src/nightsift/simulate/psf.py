@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 from scipy.signal import oaconvolve
-from scipy.special import j0
+from scipy.special import erf, j0
 
 from nightsift.simulate.sky import Image, Light
 
@@ -215,6 +215,16 @@ def disc_kernel(diameter_px: float, inner: float) -> Image:
     kernel[half, half] = max(kernel[half, half], 1e-6)
     if inner * diameter_px > 1:
         kernel *= np.clip(r - inner * diameter_px / 2 + 0.5, 0, 1)
+    unit: Image = kernel / kernel.sum()
+    return unit
+
+
+def gaussian_kernel(sigma_px: float) -> Image:
+    """A Gaussian of unit sum, cut off at four sigma; each pixel holds its integral."""
+    half = max(1, int(np.ceil(4 * sigma_px)))
+    edges = erf((np.arange(-half, half + 2) - 0.5) / (np.sqrt(2) * sigma_px))
+    line = np.diff(edges)
+    kernel = np.outer(line, line)
     unit: Image = kernel / kernel.sum()
     return unit
 

@@ -22,11 +22,13 @@ class FrameTruth(NamedTuple):
         name: of the file.
         defects: what was done to it; empty for a clean frame.
         facts: numbers that describe the frame without its defects, units in their names.
+        note: for the label table, beside what the defects say.
     """
 
     name: str
     defects: list[Truth]
     facts: dict[str, float]
+    note: str = ""
 
 
 def write_tables(folder: Path, frames: Sequence[FrameTruth]) -> None:
@@ -38,8 +40,9 @@ def write_tables(folder: Path, frames: Sequence[FrameTruth]) -> None:
     truth: list[tuple[str, ...]] = [_TRUTH_COLUMNS]
     for frame in frames:
         seen = [defect for defect in frame.defects if defect.label != "good"]
-        notes = "; ".join(f"{d.cause}: {d.kind} {d.strength:.3g} {d.unit}" for d in seen)
-        labels.append((frame.name, worst_label(frame.defects), notes))
+        notes = [f"{d.cause}: {d.kind} {d.strength:.3g} {d.unit}" for d in seen]
+        notes += [frame.note] * bool(frame.note)
+        labels.append((frame.name, worst_label(frame.defects), "; ".join(notes)))
         facts = _numbers(frame.facts)
         if not frame.defects:
             truth.append((frame.name, "good", "none", "", "", "", "", facts))

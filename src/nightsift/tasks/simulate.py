@@ -22,7 +22,9 @@ def run(cfg: DictConfig) -> list[Path]:
     from nightsift.report.contact_sheet import draw_contact_sheets
 
     spec = instantiate(cfg.simulate, _convert_="all")
-    folders = _inject(cfg, spec) if cfg.source else _synthesise(cfg, spec)
+    if spec.copies and not cfg.source:
+        raise NightsiftError("simulate.copies are made of frames that are given: add source=DIR")
+    folders = _from_source(cfg, spec) if cfg.source else _synthesise(cfg, spec)
     if cfg.contact_sheets:
         with progress_bar("contact sheets") as progress:
             draw_contact_sheets(folders, progress=progress)
@@ -43,22 +45,19 @@ def _synthesise(cfg: DictConfig, spec: CampaignSpec) -> list[Path]:
     return [*sorted(made.seq_dir.iterdir()), *mixed]
 
 
-def _inject(cfg: DictConfig, spec: CampaignSpec) -> list[Path]:
+def _from_source(cfg: DictConfig, spec: CampaignSpec) -> list[Path]:
+    from nightsift.simulate.copy_folder import copy_folder
     from nightsift.simulate.inject_folder import inject_folder
 
     source, out = Path(cfg.source), Path(cfg.out)
     if out.resolve().is_relative_to(source.resolve()):
         raise NightsiftError(f"{out} lies in {source}: choose a folder outside the frames")
+    common = {"seed": spec.seed, "max_gap_h": cfg.max_gap_h, "workers": cfg.workers}
+    if spec.copies:
+        with progress_bar("copying frames") as progress:
+            return copy_folder(source, out, spec.copies, **common, progress=progress)
     with progress_bar("injecting defects") as progress:
-        return inject_folder(
-            source,
-            out,
-            spec.defects,
-            seed=spec.seed,
-            max_gap_h=cfg.max_gap_h,
-            workers=cfg.workers,
-            progress=progress,
-        )
+        return inject_folder(source, out, spec.defects, **common, progress=progress)
 
 
 def main() -> None:

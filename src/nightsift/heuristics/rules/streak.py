@@ -9,8 +9,8 @@ add_rules(
         feature="streak_significance",
         kind="slow",
         worse=1,
-        limit=2.5,
-        gate=7.0,
+        limit=3.0,
+        gate=8.5,
         text="line at {streak_angle_deg:.0f} deg, {value:.0f} sigma, {streak_length_px:.0f} px",
     ),
     Rule(
@@ -18,7 +18,7 @@ add_rules(
         feature="streak_significance",
         kind="level",
         worse=1,
-        limit=12.0,
+        limit=14.0,
         text="line at {streak_angle_deg:.0f} deg, {value:.0f} sigma, {streak_length_px:.0f} px",
     ),
     # Lines that bend or end. Wings of bright stars make 6 to 9, in every frame of the night.
@@ -27,8 +27,8 @@ add_rules(
         feature="piece_significance",
         kind="slow",
         worse=1,
-        limit=3.0,
-        gate=9.5,
+        limit=4.0,
+        gate=11.5,
         text="piece of a line, {value:.0f} sigma",
     ),
 )

@@ -1,0 +1,1 @@
+"""Copies of a night in which much changes and nothing bad happens; each file adds kinds."""
