@@ -71,6 +71,24 @@ def test_the_share_of_bad_frames_is_that_of_each_night(logits):
     np.testing.assert_allclose(moved.fused, 0.8 * moved.frame + 0.2 * moved.seq)
 
 
+def test_loose_frames_do_not_vouch_for_each_other():
+    """Three hundred frames that nothing was compared with are no night of three hundred."""
+    frame, seq = np.full(300, -2.5), np.full(300, np.nan)
+    reading = Reading(fusion=FUSION, temperature_alone=2.0, prior=0.1, prior_strength=10.0)
+    many = reading.read(frame, seq, np.zeros(300), np.zeros(300))
+    one = reading.read(frame[:1], seq[:1], np.zeros(1), np.zeros(1))
+    np.testing.assert_allclose(many.fused, one.fused[0])
+    among = reading.read(frame, seq, np.full(300, 299), np.zeros(300))
+    assert (among.fused < many.fused).all()
+
+
+def test_doubt_leads_to_the_share_that_probabilities_are_meant_for(logits):
+    """Beside a shift the doubtful word is the prior, not one half."""
+    reading = Reading(fusion=FUSION, temperature_alone=1e6, shift=np.log(0.1 / 0.9))
+    got = reading.read(*logits, np.zeros(N), np.zeros(N))
+    np.testing.assert_allclose(got.fused, 0.1, atol=1e-4)
+
+
 @pytest.mark.parametrize("given", [{"prior": 0.1}, {"prior_strength": 5.0}])
 def test_one_share_everywhere_without_a_prior_and_its_strength(logits, given):
     reading = Reading(fusion=FUSION, **given)
