@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -39,6 +39,7 @@ class Scene:
     ring: float = 0.0
     shift: tuple[float, float] = (0.0, 0.0)
     flip: bool = False
+    turn_deg: float = 0.0
     field: int = 0
     dimmed_star: float = 1.0
     streak_sigma: float = 0.0
@@ -96,6 +97,9 @@ def placed(scene: Scene, shape: tuple[int, int]) -> Iterable[tuple[float, float,
     target = int(np.argmax(stars[:, 2] * inside)) if len(stars) else -1
     x, y = stars[:, 0], stars[:, 1]
     x, y = (w - 1 - x, h - 1 - y) if scene.flip else (x, y)
+    c, s = np.cos(np.radians(scene.turn_deg)), np.sin(np.radians(scene.turn_deg))
+    dx, dy = x - (w - 1) / 2, y - (h - 1) / 2
+    x, y = (w - 1) / 2 + c * dx - s * dy, (h - 1) / 2 + s * dx + c * dy
     x, y = x + scene.shift[0], y + scene.shift[1]
     for i in np.flatnonzero((x > -20) & (x < w + 20) & (y > -20) & (y < h + 20)):
         yield x[i], y[i], stars[i, 2], i == target
@@ -208,9 +212,14 @@ def smooth_night(n: int, seed: int, **fixed: object) -> list[Scene]:
 
 
 def write_night(
-    folder: Path, scenes: list[Scene], *, seed: int = 0, exposure_s: float = 60.0
+    folder: Path,
+    scenes: list[Scene],
+    *,
+    seed: int = 0,
+    exposure_s: float = 60.0,
+    camera: Callable[[np.ndarray], np.ndarray] = lambda pixels: pixels,
 ) -> list[Path]:
-    """One FITS file per scene, 90 s apart; returns their paths."""
+    """One FITS file per scene, 90 s apart, as `camera` changes it; returns their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for i, scene in enumerate(scenes):
@@ -218,7 +227,7 @@ def write_night(
         header["DATE-OBS"] = (START + timedelta(seconds=90 * i)).isoformat()
         header["EXPTIME"] = exposure_s
         files.append(folder / f"f{i:03d}.fits")
-        fits.writeto(files[-1], render(scene, seed * 10_000 + i), header)
+        fits.writeto(files[-1], camera(render(scene, seed * 10_000 + i)), header)
     return files
 
 

@@ -35,4 +35,4 @@ def labelled(
     looks = tuple(Look(Path(name, f"f{i}.fits"), info) for i in range(len(labels)))
     features = pd.DataFrame({"file": [str(look.path) for look in looks], "night": name})
     values = tuple(Label(LABELS[letter]) for letter in labels)
-    return Night(name, looks, values, ordered, True, features, folder or name, "", unit)
+    return Night(name, looks, values, ordered, True, features, folder=folder or name, unit=unit)

@@ -49,7 +49,8 @@ def loose(make_night, tmp_path) -> list[Member]:
 
 
 def tensors(member: Member) -> torch.Tensor:
-    return torch.from_numpy(read_tensors(member.refs(np.arange(len(member.night)))))
+    refs = [look.tensor for look in member.night.looks if look.tensor is not None]
+    return torch.from_numpy(read_tensors(refs))
 
 
 @pytest.mark.parametrize("run_length", [1, 3, 4])
@@ -177,5 +178,31 @@ def test_a_process_without_a_night_left_gets_no_frames(member):
 def test_a_night_that_was_read_without_tensors_is_named(make_night, tmp_path):
     (night,) = read(tmp_path / "cache", seq_dirs=[make_night("n", n=2)]).nights
     member = make_member(0, night, np.empty((2, 0), np.float32))
+    batch = night_batch(member, np.arange(2), window=3)
     with pytest.raises(ValueError, match=r"f1\.fits: no tensor was wanted when it was read"):
-        night_batch(member, np.arange(2), window=3)
+        batch.frames[0:1]
+
+
+class FixedPlanes:
+    """Planes that hold the number of their frame."""
+
+    def planes(self, rows: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(rows[:, None, None, None], (len(rows), 5, 8, 8)).astype(np.float32)
+
+
+def test_changes_stand_in_for_the_frames_own_planes(member, loose):
+    changed = make_member(4, member.night, member.inputs, CAUSES, FixedPlanes())
+    rows = np.array([9, 1, 9])
+    assert changed.frames(rows).frames[:, 0, 0, 0].tolist() == [9, 1, 9]
+    night = night_batch(changed, np.arange(3, 12), window=3)
+    assert night.frames[2:5].shape == (3, 5, 8, 8)
+    assert night.frames[2:5][:, 4, 7, 7].tolist() == [5, 6, 7]
+    windows = WindowDataset([(changed, np.arange(N))], window=3)[[WindowRun(0, 5, 7)]]
+    assert windows.frames.frames[windows.windows[0], 0, 0, 0].tolist() == [4, 5, 6]
+
+
+def test_a_batch_says_how_many_frames_each_was_compared_with(member, loose):
+    batch = night_batch(member, np.arange(3, 10), window=3)
+    np.testing.assert_array_equal(batch.compared, member.night.compared_with[3:10])
+    items = NightDataset([(one, np.arange(1)) for one in loose], window=3, loose=7)
+    assert items[0].compared.tolist() == [0] * 7

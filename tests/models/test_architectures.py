@@ -234,7 +234,9 @@ def test_attention_says_what_it_cannot_do():
 def test_what_the_data_decide_is_filled_in_where_it_is_asked_for():
     assert arguments_from_data("JointFrameSeqModel", features=7, causes=("cloud",)) == {}
     given = arguments_from_data("TwoScaleModel", features=7, causes=("cloud",))
-    assert given == {"features": 7, "causes": ["cloud"]}
+    assert given == {"features": 7, "causes": ["cloud"], "changes": False}
+    given = arguments_from_data("TwoScaleModel", features=7, causes=("cloud",), changes=True)
+    assert given["changes"] is True
 
 
 def test_causes_of_card_and_model_must_agree():

@@ -16,13 +16,15 @@ def test_a_card_comes_back_from_json_as_it_was():
     card = ModelCard(
         model_args={"channels": (8, 16, 32)},
         inputs={"version": 1, "names": ["fwhm_px"], "scale": [2.5]},
+        temperature_alone=2.5,
         prior=0.1,
+        prior_strength=12.0,
         threshold=0.3,
         review_low=0.1,
         splits={"train": ["a"]},
     )
     text = json.dumps(card.to_json(), allow_nan=False)
-    assert json.loads(text)["format_version"] == 2
+    assert json.loads(text)["format_version"] == 3
     assert ModelCard.from_json(json.loads(text)) == card
 
 
@@ -34,12 +36,22 @@ def test_a_card_of_format_1_says_nothing_of_its_inputs():
     assert card.threshold == 0.3
 
 
+def test_a_card_of_format_2_reads_every_night_and_lone_frame_alike():
+    data = ModelCard(temperature=1.5, prior=0.1, threshold=0.3).to_json() | {"format_version": 2}
+    del data["temperature_alone"], data["prior_strength"]
+    card = ModelCard.from_json(data)
+    assert (card.temperature_alone, card.prior_strength) == (1.0, None)
+    assert (card.temperature, card.prior, card.threshold) == (1.5, 0.1, 0.3)
+
+
 @pytest.mark.parametrize(
     ("key", "values"),
     [
         ("img_size", [15, 0, -128, 4097, 128.0, "128", True, None, 10**400]),
         ("window", [0, 8, -9, 1001, 9.0, "9", None]),
         ("temperature", [0, -1.0, math.nan, math.inf, "1", None, [1.0]]),
+        ("temperature_alone", [0, 0.9, -2.0, math.nan, math.inf, "1", None]),
+        ("prior_strength", [0, -1.0, math.nan, math.inf, "8", True]),
         ("logit_shift", [math.nan, -math.inf, None, True]),
         ("prior", [-0.1, 1.1, math.nan, "a"]),
         ("threshold", [-0.1, 1.1, math.nan, math.inf, None, "0.5"]),
@@ -71,11 +83,11 @@ def test_values_out_of_range_are_refused_by_name(key, values):
     [
         ([], "no format_version"),
         ({"architecture": "JointFrameSeqModel"}, "no format_version"),
-        ({"format_version": 3}, "update nightsift"),
+        ({"format_version": 4}, "update nightsift"),
         ({"format_version": "2"}, "format_version must be"),
         ({"format_version": 0}, "format_version must be"),
         ({"format_version": True}, "format_version must be"),
-        ({"format_version": 2, "positive_label": "good"}, "positive_label must be"),
+        ({"format_version": 3, "positive_label": "good"}, "positive_label must be"),
     ],
 )
 def test_other_objects_are_no_cards(data, message):
@@ -87,6 +99,7 @@ def test_limits_themselves_are_allowed():
     ModelCard(img_size=16, window=1, prior=0, threshold=0, review_low=0, temperature=1e-9)
     ModelCard(fusion={"policy": "max_prob", "frame_weight": 0})
     ModelCard(threshold=1, prior=1.0, review_low=1)
+    ModelCard(temperature_alone=1, prior_strength=1e-9)
 
 
 def test_a_threshold_that_rejects_nothing_can_be_stored():

@@ -12,6 +12,7 @@ from nightsift.models.agreement import joint_card
 from nightsift.models.architectures import build_architecture
 from nightsift.models.card import ModelCard
 from nightsift.models.locate import read_card
+from nightsift.models.reading import Reading
 from nightsift.models.scoring import HeadProbabilities, score_sequence
 from nightsift.models.weights import LoadedModel, build_model, load_weights, save_weights
 
@@ -60,10 +61,7 @@ def a_night(frames: int = 7) -> tuple[list[tuple[torch.Tensor, torch.Tensor]], n
 
 def scores(loaded: LoadedModel) -> HeadProbabilities:
     batches, windows = a_night()
-    card = loaded.card
-    return score_sequence(
-        loaded.model, batches, windows, temperature=card.temperature, shift=card.logit_shift
-    )
+    return score_sequence(loaded.model, batches, windows, reading=Reading.of(loaded.card))
 
 
 def test_every_head_is_the_mean_of_the_members_probabilities(members):
@@ -99,6 +97,18 @@ def test_the_card_says_what_the_members_share_and_the_medians(members):
     assert loaded.model.uses_inputs
     assert loaded.model.n_inputs == 7
     assert not any(module.training for module in loaded.model.modules())
+
+
+def test_doubt_and_prior_are_not_lost_in_an_ensemble():
+    given = [(1.0, 20.0), (3.0, 40.0), (2.0, 30.0)]
+    cards = [
+        dataclasses.replace(CARD, temperature_alone=alone, prior_strength=strength, prior=0.1)
+        for alone, strength in given
+    ]
+    card = joint_card(cards, ["a", "b", "c"])
+    assert (card.temperature_alone, card.prior_strength, card.prior) == (2.0, 30.0, 0.1)
+    cards[1] = dataclasses.replace(cards[1], prior_strength=None)
+    assert joint_card(cards, ["a", "b", "c"]).prior_strength is None
 
 
 def test_an_ensemble_is_saved_and_loaded_like_any_model(members, tmp_path):

@@ -167,7 +167,7 @@ def test_scoring_in_batches_equals_scoring_at_once(model):
 
 def test_a_night_without_frames_has_scores_of_the_right_shape(model):
     scores = score_sequence(model, [], np.empty((0, 9), dtype=np.int64))
-    assert [part.shape for part in scores] == [(0,), (0,), (0, 0)]
+    assert [part.shape for part in scores] == [(0,), (0,), (0,), (0, 0)]
 
 
 @pytest.mark.parametrize("arguments", [{"channels": (1, 2)}, {"dropout": 1.0}, {"seq_hidden": 0}])

@@ -13,6 +13,7 @@ from nightsift.models import onnx as onnx_export
 from nightsift.models.card import ModelCard
 from nightsift.models.contract import JointModel
 from nightsift.models.onnx import OPSET, export_onnx
+from nightsift.models.reading import Reading
 from nightsift.models.scoring import score_sequence
 from nightsift.models.weights import build_model
 
@@ -67,13 +68,7 @@ def test_a_night_in_pieces_gets_the_same_probabilities_without_torch(name, tmp_p
     inputs = torch.randn(11, model.n_inputs, generator=generator)
     inputs[2] = torch.nan
     windows = np.clip(np.arange(11)[:, None] + np.arange(-4, 5)[None, :], 0, 10)
-    expected = score_sequence(
-        model.eval(),
-        [(frames, inputs)],
-        windows,
-        temperature=card.temperature,
-        shift=card.logit_shift,
-    )
+    expected = score_sequence(model.eval(), [(frames, inputs)], windows, reading=Reading.of(card))
 
     earlier = np.empty((0, model.embedding_width), dtype=np.float32)
     frame_logits, cause_logits = [], []

@@ -3,7 +3,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nightsift.night.trend import MIN_FRAMES, local_deviation, slow_deviation
+from nightsift.night.trend import (
+    MIN_FRAMES,
+    best_deviation,
+    local_deviation,
+    slow_deviation,
+)
 
 
 def course(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -74,3 +79,50 @@ def test_missing_values_stay_missing_and_disturb_nothing():
     got = slow_deviation(time, values)
     assert np.isnan(got.value[[3, 17]]).all()
     assert np.isfinite(np.delete(got.value, [3, 17])).all()
+
+
+@pytest.mark.parametrize("worse", [1, -1])
+def test_a_night_alike_throughout_is_its_own_best(worse):
+    values = np.random.default_rng(1).normal(8.0, 0.1, 40)
+    got = best_deviation(values, worse=worse)
+    assert np.abs(got.value).max() < 0.4
+    assert got.scale == pytest.approx(np.full(40, 0.1), rel=0.5)
+    assert (worse * got.value < 3 * got.scale + 0.1).mean() > 0.9
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5, 0.75])
+def test_what_is_bad_for_most_of_a_night_is_seen(share):
+    values = np.random.default_rng(2).normal(3.0, 0.05, 60)
+    bad = np.arange(60) >= round((1 - share) * 60)
+    values[bad] += 2.0
+    got = best_deviation(values, worse=1)
+    assert got.value[bad].min() > 1.7
+    assert np.abs(got.value[~bad]).max() < 0.25
+    # One jump is not the scatter of the night.
+    assert got.scale.max() < 0.1
+
+
+def test_the_direction_says_which_frames_are_the_best():
+    values = np.random.default_rng(3).normal(0, 0.01, 30)
+    values[:10] -= 1.0
+    assert np.median(best_deviation(values, worse=1).value[10:]) == pytest.approx(1.0, abs=0.05)
+    assert np.abs(best_deviation(values, worse=-1).value[10:]).max() < 0.05
+    np.testing.assert_allclose(
+        best_deviation(values, worse=1).value, -best_deviation(-values, worse=-1).value
+    )
+
+
+def test_the_best_of_a_few_abstains_and_missing_values_stay_missing():
+    few = best_deviation(np.arange(float(MIN_FRAMES)), worse=1)
+    assert np.isnan(few.value).all()
+    assert np.isnan(few.scale).all()
+    values = np.append(np.random.default_rng(4).normal(1, 0.1, 20), np.nan)
+    whole = best_deviation(values, worse=1)
+    assert np.isnan([whole.value[-1], whole.scale[-1]]).all()
+    np.testing.assert_allclose(whole.value[:-1], best_deviation(values[:-1], worse=1).value)
+
+
+def test_a_constant_feature_is_everywhere_the_best():
+    got = best_deviation(np.full(30, 0.1), worse=1)
+    assert got.value == pytest.approx(np.zeros(30), abs=1e-12)
+    assert got.scale == pytest.approx(np.zeros(30), abs=1e-12)

@@ -18,9 +18,10 @@ def joint_card(cards: Sequence[ModelCard], names: Sequence[str]) -> ModelCard:
     """The card of the ensemble of several models.
 
     Its probabilities are the means of theirs (`nightsift.models.architectures.ensemble`), each
-    read with its own temperature and shift. Threshold and lower end of the range to be looked at
-    are the medians of theirs (no such range if one has none): a start, better chosen anew on
-    nights that no member has seen. Every night that one of them has seen counts as seen.
+    read with its own temperature and shift. Threshold, lower end of the range to be looked at,
+    doubt for lone frames and strength of the prior are the medians of theirs (none if one has
+    none): a start, better chosen anew on nights that no member has seen. Every night that one of
+    them has seen counts as seen.
 
     Args:
         cards: two or more.
@@ -38,6 +39,7 @@ def joint_card(cards: Sequence[ModelCard], names: Sequence[str]) -> ModelCard:
                     "members of an ensemble must agree"
                 )
     thresholds = [card.threshold for card in cards]
+    strengths = [card.prior_strength for card in cards if card.prior_strength is not None]
     lows = [card.review_low for card in cards if card.review_low is not None]
     splits, fingerprints = _nights_seen(cards)
     return ModelCard(
@@ -48,7 +50,9 @@ def joint_card(cards: Sequence[ModelCard], names: Sequence[str]) -> ModelCard:
         img_size=cards[0].img_size,
         window=cards[0].window,
         fusion=cards[0].fusion,
+        temperature_alone=statistics.median(card.temperature_alone for card in cards),
         prior=cards[0].prior if len({card.prior for card in cards}) == 1 else None,
+        prior_strength=statistics.median(strengths) if len(strengths) == len(cards) else None,
         threshold=statistics.median(thresholds),
         review_low=statistics.median(lows) if len(lows) == len(cards) else None,
         causes=cards[0].causes,

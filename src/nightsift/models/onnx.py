@@ -70,7 +70,8 @@ def export_onnx(model: JointModel, card: ModelCard, path: Path) -> float:
     windows that count.
 
     The card stands as JSON under `card` in the file's metadata; it says how logits become
-    probabilities (`logit / temperature + logit_shift`, without either for causes) and verdicts.
+    probabilities (`nightsift.models.reading`: `logit / temperature + logit_shift` where neither
+    `temperature_alone` nor `prior_strength` is set, without either for causes) and verdicts.
 
     Args:
         model: is left as it is.

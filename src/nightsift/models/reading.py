@@ -42,7 +42,8 @@ class Reading:
         shift: is added then.
         prior: share of bad frames that the probabilities are then meant for.
         prior_strength: frames that `prior` counts as beside those of a night, whose own share of
-            bad frames shifts its logits once more; None for one share everywhere.
+            bad frames shifts its logits once more, but for frames judged alone; None for one
+            share everywhere.
     """
 
     fusion: Mapping[str, Any]
@@ -85,6 +86,7 @@ class Reading:
         if self.prior_strength is not None and self.prior is not None:
             prob = fuse(*map(expit, logits), **self.fusion)
             own = night_shifts(prob, night, prior=self.prior, strength=self.prior_strength)
-            logits = [part + own for part in logits]
+            # Others that a frame was not compared with say nothing of its night.
+            logits = [part + np.where(alone, 0.0, own) for part in logits]
         in_frame, in_seq = (np.asarray(expit(part)) for part in logits)
         return Probabilities(in_frame, in_seq, fuse(in_frame, in_seq, **self.fusion))

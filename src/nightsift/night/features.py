@@ -74,8 +74,8 @@ def compared_features(
 def uncompared_features(table: pd.DataFrame, looks: Sequence[Look]) -> pd.DataFrame:
     """The same columns for frames that have no night: NaN, but for lines through the frame."""
     names = [*Photometry._fields, "missing_share", *POINTING_COLUMNS, "sky_shape"]
-    table = table.assign(**dict.fromkeys(names, np.nan), hours=np.nan)
-    return table.assign(**measure_lines(looks))
+    table = table.assign(**measure_lines(looks))
+    return table.assign(**dict.fromkeys(names, np.nan), hours=np.nan)
 
 
 def _hours(times: Sequence[datetime | None], *, timed: bool) -> Floats:

@@ -175,7 +175,10 @@ def _camera_part(
             strength = float(np.clip(np.median(own[used] / plane[used]), 0.2, 5.0))
         result[:] = plane * strength
         if not whole:
-            result[plane > 0] = plane[plane > 0] * gain
+            # Stars that stand still, or a bright border that follows the sky: both are usual.
+            bright = plane > 0
+            low, high = sorted((gain, strength))
+            result[bright] = own[bright].clip(plane[bright] * low, plane[bright] * high)
     return out
 
 
