@@ -69,7 +69,7 @@ class Alignment(NamedTuple):
         factor = self._factor
         kept = np.ones(len(a), dtype=bool)
         offset = 0j
-        for _ in range(2):
+        for _ in range(3):
             factor = self._fitted_factor(a[kept], b[kept])
             offset = b[kept].mean() - factor * a[kept].mean()
             apart = np.abs(factor * a + offset - b)

@@ -67,8 +67,8 @@ def _votes(
     i, j = np.triu_indices(len(a), 1)
     long = np.abs(a[j] - a[i])
     kept = np.flatnonzero(long > 0.15 * radius)
-    if len(kept) > _MOST_VECTORS:  # the brightest first, however they are listed
-        kept = kept[np.argsort((i + j)[kept], kind="stable")[:_MOST_VECTORS]]
+    # Drawn from all: the brightest few dozen may be no stars at all.
+    kept = np.random.default_rng(0).permutation(kept)[:_MOST_VECTORS]
     i, j = i[kept], j[kept]
     k, m = np.nonzero(~np.eye(len(b), dtype=bool))
     order = np.argsort(np.abs(b[m] - b[k]), kind="stable")
