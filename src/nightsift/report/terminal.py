@@ -29,7 +29,8 @@ def rows_by_night(
 
     Returns:
         Name and files of the first nights (`nightsift.report.groups`), in the order of the table,
-        then of all mixed frames together; and a caption that counts the other nights, "" where there are none.
+        then of all mixed frames together; and a caption that counts the other nights, "" where
+        there are none.
     """
     loose = table["night"].isin(list(mixed))
     nights = list(table[~loose].groupby(shown_as(table[~loose]), sort=False))
