@@ -74,7 +74,7 @@ def write(out: Path, table: pd.DataFrame, root: Path, title: str) -> None:
     )
     out.with_suffix(".wrong.md").write_text(wrong_section(table, root), encoding="utf-8")
     for telescope, own in table.groupby("telescope"):
-        draw_wrong(own, out.with_suffix(f".{telescope}.png"), root)
+        draw_wrong(own, out.with_suffix(f".{telescope}.png"))
     print(text)
 
 
