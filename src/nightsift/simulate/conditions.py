@@ -71,7 +71,7 @@ def draw_seeing(
     blur = instrument.optics.blur_arcsec * (1 + 0.04 * slow(rng, mass.size))
     if instrument.usage.poor_seeing:
         poor = rng.random(mass.size) < instrument.usage.poor_seeing
-        seeing = seeing * np.where(poor, rng.uniform(1.2, 1.35, mass.size), 1.0)
+        seeing = seeing * np.where(poor, rng.uniform(1.2, 1.3, mass.size), 1.0)
     fwhm: Image = np.sqrt(seeing**2 + blur**2 + (2.355 * jitter) ** 2) / instrument.scale_arcsec
     return fwhm
 

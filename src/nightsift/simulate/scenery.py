@@ -27,7 +27,7 @@ class Scenery:
             axes, angle in radians, height over the sky's noise.
         spike_deg: angle of the diffraction spikes.
         arms: number of spikes, 4 or 6.
-        halo_px: radius of the ring round bright stars.
+        halo_px: radius of the ring round bright stars. halo_hole: of its inside, over that.
         ghost_px: radius of the reflections.
     """
 
@@ -37,6 +37,7 @@ class Scenery:
     spike_deg: float
     arms: int
     halo_px: float
+    halo_hole: float
     ghost_px: float
 
     def gas_and_galaxies(self, shape: tuple[int, int], place: Place, noise_e: float) -> Light:
@@ -62,7 +63,7 @@ class Scenery:
             if self.usage.spikes:
                 self._spikes(out, at, self.usage.spikes * flux, noise_e)
             if self.usage.halo:
-                add_ring(out, at, self.halo_px, 0.85, self.usage.halo * flux)
+                add_ring(out, at, self.halo_px, self.halo_hole, self.usage.halo * flux)
             if self.usage.ghosts:
                 other = (width - 1 - at[0], height - 1 - at[1])
                 add_ring(out, other, self.ghost_px, 0.35, self.usage.ghosts * flux)
@@ -88,7 +89,8 @@ def draw_scenery(
         return None
     side = min(shape)
     n = int(rng.poisson(usage.galaxies))
-    size = np.maximum(side * 10 ** rng.uniform(-2.2, -0.8, n), fwhm_px)
+    # Mostly small ones, as the sky has them.
+    size = np.maximum(side * 10 ** (-2.3 + 1.5 * rng.random(n) ** 3), 0.6 * fwhm_px)
     return Scenery(
         usage=usage,
         gas=Waves(rng, side / 6) if usage.nebula else None,
@@ -99,12 +101,13 @@ def draw_scenery(
                 size,
                 rng.uniform(0.25, 1.0, n),
                 rng.uniform(0, np.pi, n),
-                10 ** rng.uniform(0, 1.8, n),
+                10 ** rng.uniform(-0.5, 1.5, n),
             ]
         ),
         spike_deg=float(rng.choice([0.0, 45.0]) + rng.normal(0, 4)),
         arms=int(rng.choice([4, 4, 6])),
         halo_px=float(np.clip(rng.uniform(3, 14) * fwhm_px, 6, side / 4)),
+        halo_hole=float(rng.uniform(0, 0.9)),
         ghost_px=float(np.clip(rng.uniform(3, 20) * fwhm_px, 5, side / 5)),
     )
 

@@ -83,8 +83,8 @@ class Maps:
         for area in areas:
             self.bias_adu[area] += np.float32(rng.normal(0, structure.amplifier_offset_adu))
             self.flat[area] *= np.float32(1 + rng.normal(0, structure.amplifier_gain))
-        rows = rng.normal(0, structure.row_pattern_adu, self.flat.shape[0])
-        self.bias_adu += rows.astype(np.float32)[:, None]
+        rows = structure.row_pattern_adu * rng.standard_normal((self.flat.shape[0], 1))
+        self.bias_adu += rows.astype(np.float32)
         self._glow(structure, rng)
         for _ in range(rng.poisson(structure.hot_clusters)):
             self._cluster(rng)
@@ -102,8 +102,9 @@ class Maps:
         soft = max(1.0, 0.03 * radius)
         ring = np.clip((radius - r) / soft + 0.5, 0, 1)
         ring *= np.clip((r - radius + thick) / soft + 0.5, 0, 1)
-        depth = min(0.004 + rng.exponential(0.012), 0.1) * rng.choice([1.0, 1.0, -0.5])
-        self.flat *= 1 - np.float32(depth) * ring.astype(np.float32)
+        depth = min(0.004 + rng.exponential(0.012), 0.1)
+        depth *= float(rng.choice([1.0, 1.0, -0.5]))
+        self.flat *= 1 - np.float32(depth) * np.asarray(ring, dtype=np.float32)
 
     def _glow(self, structure: Structure, rng: np.random.Generator) -> None:
         if not structure.side_glow_e_s:
@@ -158,8 +159,8 @@ def edge_shadow(shape: tuple[int, ...], structure: Structure, rng: np.random.Gen
     """(H, W) 1 in the shadow of the filter's edge, 0 in the light, a ramp between."""
     height, width = shape
     reach = structure.edge_reach * min(height, width)
-    x: Image = np.arange(width)[None, :] - (width - 1) / 2
-    y: Image = np.arange(height)[:, None] - (height - 1) / 2
+    x: Image = np.asarray(np.arange(width)[None, :] - (width - 1) / 2, dtype=np.float64)
+    y: Image = np.asarray(np.arange(height)[:, None] - (height - 1) / 2, dtype=np.float64)
     if structure.edge == "round":
         centre = rng.normal(0, 0.04, 2) * min(height, width)
         r = np.hypot(x - centre[0], y - centre[1])
