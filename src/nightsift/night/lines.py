@@ -49,7 +49,7 @@ def measure_changed_lines(
         mesh,
         poses,
         gains,
-        [False],
+        [True],
         steady_share=_STEADY,
     )
     if template is None:
