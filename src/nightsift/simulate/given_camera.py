@@ -25,8 +25,9 @@ _GAIN_KEY = re.compile(r"(E|A)?GAIN(_?0?1)?$")
 # The smooth vignetting lies between these; a fit to the frame leaves out what is apart from it.
 _SMOOTH = (0.3, 1.5)
 _FITS, _FIT_SIGMA = 5, 3.0
-# Below this share of the smooth light a pixel is in the shade of something.
-_DARKER = 0.95
+# Below the one share of the smooth light a pixel is in the shade of something; below the other
+# share of the level it is so for certain.
+_DARKER, _SHADE = 0.95, 0.6
 
 
 class SkyLight(NamedTuple):
@@ -89,7 +90,8 @@ def _lit(back_adu: Image, level: float, sky_adu: float) -> Image:
     some = np.stack([term[::step, ::step].ravel() for term in terms], axis=1)
     share = 1 + (back_adu - level) / sky_adu
     values = share[::step, ::step].ravel()
-    kept = np.ones(values.size, dtype=bool)
+    # What is dark from the start must not bend the fit to the rest.
+    kept = values > _SHADE
     for _ in range(_FITS):
         factors = np.linalg.lstsq(some[kept], values[kept], rcond=None)[0]
         apart = np.abs(values - some @ factors)

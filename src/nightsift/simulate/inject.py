@@ -26,7 +26,7 @@ _FWHM_OF_SIGMA = 2.355
 # compared; stars cover less than half. Fainter structures than so many sigma are left.
 _BLOCK_FWHM, _BLOCKS, _WIDE_SIGMA = 3.0, 3, 0.5
 # The edge of a filter is at least as long as this share of the frame's shorter side.
-_LONG = 0.4
+_LONG = 0.6
 # Dark or bright rows and columns: a median over some hundred pixels differs so much by no chance.
 _ROW_SIGMA = 1.0
 # What stands out of the noise by so many sigma stays on its pixel when the stars move.
