@@ -152,7 +152,7 @@ def test_a_field_turns_about_its_centre_and_blank_sky_keeps_its_noise(night, cop
             cy + (x - cx) * np.sin(turn) + (y - cy) * np.cos(turn),
         )
         assert brightest(after[i]) == pytest.approx(turned, abs=0.4)
-        assert noise(after[i]) == pytest.approx(noise(before[i]), rel=0.05)
+        assert noise(after[i]) == pytest.approx(noise(before[i]), rel=0.1)
     assert abs(changes(folder, "turn_deg")[-1]) == pytest.approx(12)
 
 
