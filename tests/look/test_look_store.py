@@ -142,7 +142,7 @@ def test_nothing_of_a_changed_file_is_left_once_it_is_looked_at_anew(store, nigh
         query = "SELECT count(*), count(DISTINCT mtime_ns) FROM look WHERE name = ?"
         rows = connection.execute(query, (night[2].name,)).fetchone()
     connection.close()
-    assert rows == (2, 1)  # facts and features
+    assert rows == (3, 1)  # facts, features, cells of lines
 
 
 def test_a_file_that_has_gone_is_not_given_out(store, night):

@@ -17,7 +17,7 @@ from nightsift.night.template import MIN_FRAMES
 from scenes import SHAPE, Scene, smooth_night, write_night
 from values import read
 
-# From here on a line is one: `nightsift.heuristics.rules.streak`.
+# Noise alone gives 4 to 6, seldom more than this.
 LIMIT = 7.0
 N = 16
 BIAS = 300.0
