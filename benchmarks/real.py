@@ -15,9 +15,9 @@ baseline: ten numbers of `sep`, robust deviation from the folder, limit of five 
 
 `--only`, `--kind` and `--seeds` (of defects and copies, per folder) take less than everything.
 `--ckpt-of` names weights for one telescope, such as those whose training left it out. Intervals
-are 95 %, over nights, over frames where there is one night; frames injected with several seeds
-come from the same good frames. Beside OUT.md lie OUT.json, OUT.csv (every frame), OUT.wrong.md
-(what was missed and falsely rejected) and OUT.TELESCOPE.png (pictures of it).
+are 95 %, over nights, over frames where there are fewer than five; frames injected with several
+seeds come from the same good frames. Beside OUT.md lie OUT.json, OUT.csv (every frame),
+OUT.wrong.md (what was missed and falsely rejected) and OUT.TELESCOPE.png (pictures of it).
 """
 
 from __future__ import annotations

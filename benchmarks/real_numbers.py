@@ -24,6 +24,7 @@ AP, RECALL_2, RECALL, FALSE = (
 )
 REASONS, COPIES, ECE = "reasons right", "FR on copies", "ECE"
 _SHORT_NIGHT = 5
+_FEWEST_NIGHTS = 5
 
 
 class Number(NamedTuple):
@@ -86,12 +87,13 @@ Measure = Callable[[Floats], Floats]
 
 
 def _number(table: pd.DataFrame, measure: Measure) -> Number:
-    """Resampled over nights; over frames where there is one night."""
+    """Resampled over nights; over frames where there are fewer than five nights."""
     if not len(table):
         return Number(np.nan, np.full(_RESAMPLES, np.nan), 0)
     nights, member = np.unique(table["night"].to_numpy(dtype=str), return_inverse=True)
-    units = len(nights) if len(nights) > 1 else len(table)
-    member = member if len(nights) > 1 else np.arange(len(table))
+    by_night = len(nights) >= _FEWEST_NIGHTS
+    units = len(nights) if by_night else len(table)
+    member = member if by_night else np.arange(len(table))
     draws = np.random.default_rng(0).multinomial(units, np.full(units, 1 / units), _RESAMPLES)
     point = measure(np.ones((1, len(table))))
     return Number(float(point[0]), measure(draws[:, member].astype(float)), len(table))
