@@ -13,7 +13,7 @@ three in a row, too, for the calibration. Ways of judging: each head, the fused 
 `--parts` also without the pictures and by the pictures alone), the heuristics, and the untrained
 baseline: ten numbers of `sep`, robust deviation from the folder, limit of five sigma.
 
-`--only`, `--kind` and `--seeds` (sets of injected defects per folder) take less than everything.
+`--only`, `--kind` and `--seeds` (of defects and copies, per folder) take less than everything.
 `--ckpt-of` names weights for one telescope, such as those whose training left it out. Intervals
 are 95 %, over nights, over frames where there is one night; frames injected with several seeds
 come from the same good frames. Beside OUT.md lie OUT.json, OUT.csv (every frame), OUT.wrong.md
@@ -74,7 +74,7 @@ def write(out: Path, table: pd.DataFrame, root: Path, title: str) -> None:
     )
     out.with_suffix(".wrong.md").write_text(wrong_section(table, root), encoding="utf-8")
     for telescope, own in table.groupby("telescope"):
-        draw_wrong(own, out.with_suffix(f".{telescope}.png"), root)
+        draw_wrong(own, out.with_suffix(f".{telescope}.png"))
     print(text)
 
 

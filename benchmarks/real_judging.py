@@ -109,7 +109,7 @@ def _flat(folder: Path) -> str:
 
 
 def _causes(ours: pd.DataFrame, folder: Path) -> list[frozenset[str]]:
-    """Right reasons of each frame: of `truth.csv`, else by the words of the label's note."""
+    """Right reasons of each bad frame: of `truth.csv`, else by the words of the label's note."""
     truths: dict[str, set[str]] = {}
     for path in folder.rglob("truth.csv"):
         table = pd.read_csv(path, keep_default_na=False)
@@ -118,8 +118,8 @@ def _causes(ours: pd.DataFrame, folder: Path) -> list[frozenset[str]]:
                 truths.setdefault(str(path.parent / name), set()).add(cause)
     notes = ours["notes"] if "notes" in ours else pd.Series("", index=ours.index)
     return [
-        frozenset(truths.get(file) or _noted(str(note)))
-        for file, note in zip(ours.index, notes, strict=True)
+        frozenset((truths.get(file) or _noted(str(note))) if label == 1 else ())
+        for file, note, label in zip(ours.index, notes, ours["label"].fillna(0), strict=True)
     ]
 
 

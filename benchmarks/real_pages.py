@@ -113,7 +113,7 @@ def _short(file: str, root: Path) -> str:
     return str(path.relative_to(root) if path.is_relative_to(root) else Path(*path.parts[-2:]))
 
 
-def draw_wrong(table: pd.DataFrame, out: Path, root: Path) -> None:
+def draw_wrong(table: pd.DataFrame, out: Path) -> None:
     """Pictures of frames of one telescope that were judged wrongly, of every group in turn."""
     wrong = wrong_frames(table)
     turn = wrong.groupby(["group", "what"]).cumcount()
@@ -133,8 +133,8 @@ def draw_wrong(table: pd.DataFrame, out: Path, root: Path) -> None:
         causes = " ".join(sorted(row["causes"]))
         axis.set_title(
             f"{row['what']} {row[f'{FUSED} prob']:.2f} {row[f'{FUSED} reason']} ({causes})\n"
-            f"{row['group']} {_short(row['file'], root)}"[:110],
-            fontsize=7,
+            f"{row['group']}: {Path(row['file']).name[-40:]}",
+            fontsize=9,
         )
     figure.savefig(out, dpi=60)
 

@@ -21,8 +21,9 @@ SPEC = DefectSpec(bad_fraction=0.25, singles=0.5)
 REAL, INJECTED, LONE, SHORT = "real", "injected", "lone", "short"
 # A folder of nights is taken as one, also a series of one frame a night.
 _MAX_GAP_H = 1e6
-# Injected frames of a folder are to be about as many, in so many copies at most.
-_WANTED, _MOST_SEEDS = 90, 8
+# About as many frames of a folder are to be injected, or be copies of a kind, with so many
+# seeds at most.
+_WANTED, _WANTED_COPIED, _MOST_SEEDS = 90, 30, 6
 _FEWEST_GOOD = 6
 _TOGETHER = 3
 
@@ -65,7 +66,8 @@ def make_parts(
         table: prefix of a folder's name to the name of its telescope.
         only: these telescopes; empty for all.
         kinds: of copies; empty for all.
-        seeds: sets of injected defects per folder; 0 for as many as make about 90 frames.
+        seeds: sets of injected defects, and copies of a kind, per folder; 0 for as many as make
+            about 90 frames, and 30.
         alone: frames of a folder that are judged alone, and in threes.
     """
     parts: list[Part] = []
@@ -80,18 +82,23 @@ def make_parts(
             continue
         own = work / folder.name
         if good >= _FEWEST_GOOD:
-            for seed in range(seeds or int(np.clip(np.ceil(_WANTED / good), 2, _MOST_SEEDS))):
+            for seed in range(seeds or _seeds(_WANTED, good, 2)):
                 out = own / f"injected-{seed}"
                 if not out.exists():
                     inject_folder(folder, out, SPEC, seed=seed, max_gap_h=_MAX_GAP_H, workers=1)
                 parts.append(Part(telescope, INJECTED, out))
             parts += _few(telescope, own, alone)
         for kind in kinds or COPIES:
-            out = own / f"copy-{kind}"
-            if not out.exists():
-                copy_folder(folder, out, [kind], max_gap_h=_MAX_GAP_H, workers=1)
-            parts.append(Part(telescope, kind, out))
+            for seed in range(seeds or _seeds(_WANTED_COPIED, good, 1)):
+                out = own / f"{kind}-{seed}"
+                if not out.exists():
+                    copy_folder(folder, out, [kind], seed=seed, max_gap_h=_MAX_GAP_H, workers=1)
+                parts.append(Part(telescope, kind, out))
     return parts
+
+
+def _seeds(wanted: int, good: int, fewest: int) -> int:
+    return int(np.clip(np.ceil(wanted / good), fewest, _MOST_SEEDS))
 
 
 def _few(telescope: str, own: Path, alone: int) -> list[Part]:

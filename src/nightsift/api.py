@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nightsift.heuristics.limits import Limits
 from nightsift.heuristics.table import cache_or_nothing
 from nightsift.look.store import LookStore
 from nightsift.models.locate import Source, read_card
@@ -101,6 +103,8 @@ def judge(
     *,
     ckpt: Source = "pretrained",
     threshold: float | None = None,
+    ignore: Sequence[str] = (),
+    limits: Mapping[str, float] | None = None,
     cache_dir: str | Path | None = None,
     max_gap_h: float = 4.0,
     workers: int = 0,
@@ -112,6 +116,11 @@ def judge(
         ckpt: `pretrained` for the shipped weights, or a run folder, `.ckpt`, `.pt` or
             `.safetensors`; several are used as one that averages their probabilities.
         threshold: fused probability from which a frame is bad, 0-1; None for the weights' own.
+        ignore: reasons that are not to reject, such as `["defocus"]`; a frame is kept if nothing
+            else stands strongly against it.
+        limits: beyond which a frame is bad whatever its probability: `fwhm_px`, `fwhm_arcsec`
+            (with `pixel_scale_arcsec` where headers do not tell it), `elongation`,
+            `transparency` (least share of the clearest), `background` (adu).
         cache_dir: where to keep what was read, so that the next call is quick; None keeps
             nothing.
         max_gap_h: a longer pause begins another night, hours.
@@ -123,8 +132,12 @@ def judge(
         `explanation` and the other columns of predictions.csv; `.features` what was measured.
 
     Raises:
-        NightsiftError: no such folder, no frames in it, or weights that cannot be used.
+        NightsiftError: no such folder, no frames in it, weights that cannot be used, no such
+            reason or limit, or a limit out of its range.
     """
+    if isinstance(ignore, str):
+        ignore = [ignore]
+    limited = Limits.of(limits or {})
 
     def load() -> LoadedModel:
         from nightsift.models.weights import load_weights
@@ -140,11 +153,13 @@ def judge(
             card,
             lambda: load()._replace(card=card),
             LookStore(cache),
+            ignore=ignore,
+            limits=limited,
             max_gap_h=max_gap_h,
             workers=workers,
             picture_px=0 if cache_dir is None else PICTURE_PX,
         )
-    return Judged(found.table, found.features, found.nights, found.card)
+    return Judged(**vars(found))
 
 
 def undo(record: str | Path) -> int:

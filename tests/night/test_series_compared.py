@@ -10,12 +10,19 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+from nightsift.data import inputs
+from nightsift.data.inputs import compute_inputs
+from nightsift.data.measured import measured_inputs
 from nightsift.heuristics.score import judge_features
 from nightsift.heuristics.table import feature_table
 from nightsift.look.look import Wanted
 from nightsift.look.measure import AllFeatures
+from nightsift.look.store import LookStore
+from nightsift.night import making
 from nightsift.night.comparison import Compared
 from nightsift.night.night import Night, NightSet
+from nightsift.night.reading import read_nights
+from nightsift.night.sources import Sources
 from scenes import START, Scene, render, smooth_night
 from values import read
 
@@ -90,6 +97,27 @@ def test_the_moon_is_allowed_for_and_the_clouded_frame_is_flagged_alone(lone):
     assert np.flatnonzero(judged["flag_any"]).tolist() == [7]
     assert judged["reason"].iloc[7] == "cloud"
     assert list(judged.columns[-2:]) == ["compared_with", "series"]
+
+
+def test_processes_compare_and_pass_on_a_series_as_threads_do(lone, monkeypatch):
+    monkeypatch.setattr(making, "FRAMES_WORTH_PROCESSES", 1)
+    monkeypatch.setattr(inputs, "FRAMES_WORTH_PROCESSES", 1)
+    folder = lone.nights[0].files[0].parent
+    again = read_nights(
+        Sources(seq_dirs=[folder]),
+        Wanted(measure=AllFeatures()),
+        LookStore(folder.parent / f"{folder.name}.cache"),
+        workers=2,
+        processes=True,
+    )
+    for one, other in zip(numbers(lone, CLEAR), numbers(again, CLEAR), strict=True):
+        np.testing.assert_array_equal(one, other)
+    # What was compared with each other is one value for all its nights, here as there.
+    assert len({id(night.share.deviations) for night in again.nights}) == 1
+    spec = measured_inputs()
+    plain = compute_inputs(spec, lone.nights)
+    made = compute_inputs(spec, again.nights, workers=2, processes=True)
+    np.testing.assert_array_equal(np.concatenate(plain), np.concatenate(made))
 
 
 def test_windows_and_gaps_stay_within_the_night(lone):

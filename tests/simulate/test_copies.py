@@ -16,9 +16,8 @@ from nightsift.errors import NightsiftError
 from nightsift.simulate.copies.catalogue import COPIES, GivenNight
 from nightsift.simulate.copy_folder import copy_folder
 from nightsift.simulate.exposure import expose
-from nightsift.simulate.given_night import look_at_detector
 from nightsift.simulate.inject import take_apart
-from nightsift.simulate.moving import move_stars, with_detector
+from nightsift.simulate.moving import move_stars
 
 FRAMES = 6
 HOT = (100, 30)
@@ -95,7 +94,8 @@ def test_every_copy_is_good_and_keeps_what_is_no_sky(kind, copies):
         assert pixels.dtype == np.uint16
         assert header["EGAIN"] == GAIN
         assert pixels[HOT[0] - margin, HOT[1] - margin] > 15_000
-        assert np.median(pixels[:, -max(4, OVERSCAN - 2 * margin) :]) < 620
+        if OVERSCAN - margin > 4:
+            assert np.median(pixels[:, margin - OVERSCAN :]) < 520
 
 
 def test_the_same_seed_gives_the_same_copy(night, tmp_path):
@@ -152,7 +152,7 @@ def test_a_field_turns_about_its_centre_and_blank_sky_keeps_its_noise(night, cop
             cy + (x - cx) * np.sin(turn) + (y - cy) * np.cos(turn),
         )
         assert brightest(after[i]) == pytest.approx(turned, abs=0.4)
-        assert noise(after[i]) == pytest.approx(noise(before[i]), rel=0.05)
+        assert noise(after[i]) == pytest.approx(noise(before[i]), rel=0.1)
     assert abs(changes(folder, "turn_deg")[-1]) == pytest.approx(12)
 
 
@@ -169,42 +169,24 @@ def test_a_field_moves_by_whole_px_between_frames(kind, night, copies):
         assert brightest(after[i]) == pytest.approx(tuple(wanted), abs=0.1)
 
 
-def test_the_edge_of_a_filter_stays_where_it_is(plain, tmp_path):
-    """A step of the level, which `sep` takes for sources, does not turn with the stars."""
+def test_the_edge_of_a_filter_stays_where_it_is(plain):
+    """A level so steep that `sep` sees sources in it does not turn with the stars."""
     instrument = plain.instrument()
-    for i in range(3):
-        rng = np.random.default_rng(i)
-        pixels = expose(plain.scene(instrument), plain.pattern(instrument), rng)
-        pixels[:40] -= 150
-        fits.writeto(tmp_path / f"f{i}.fits", pixels, fits.Header({"EGAIN": GAIN}))
-    detector = look_at_detector(sorted(tmp_path.glob("*.fits")))
-    assert np.median(detector.night.light[:36]) < 0.3
-    parts = with_detector(take_apart(pixels, {"EGAIN": GAIN}, 60.0), detector.wide_adu)
+    pixels = expose(plain.scene(instrument), plain.pattern(instrument), np.random.default_rng(0))
+    edge = 1 / (1 + np.exp((np.arange(256) - 40) / 4))
+    pixels = np.rint(pixels - 150 * edge[:, None]).astype(np.uint16)
+    parts = take_apart(pixels, {"EGAIN": GAIN}, 60.0)
     turned = move_stars(
-        parts,
-        detector.night.light,
-        detector.wide_adu,
-        turn_deg=180.0,
-        centre=(0.5, 0.5),
-        shift_px=(0, 0),
-        rng=np.random.default_rng(1),
+        parts, turn_deg=180.0, centre=(0.5, 0.5), shift_px=(0, 0), rng=np.random.default_rng(1)
     )
     total = turned.back_adu + turned.rest_adu + turned.stars_adu
-    for rows_of in (np.s_[:36], np.s_[42:60], np.s_[-60:-42], np.s_[-36:]):
-        before, after = (np.median(image[rows_of], axis=1) for image in (pixels, total))
-        assert after == pytest.approx(before, abs=10)
-
-
-def test_the_detector_is_told_from_the_sky(night):
-    detector = look_at_detector(sorted(night.glob("*.fits")))
-    assert detector.night.frames == FRAMES
-    assert detector.night.fwhm_px == pytest.approx(3.5, rel=0.1)
-    assert np.median(detector.night.light[:, -OVERSCAN:]) < 0.05
-    assert np.median(detector.night.light[:, :-OVERSCAN]) == pytest.approx(1, abs=0.02)
+    for place in (np.s_[:60], np.s_[-60:]):
+        before, after = (np.median(image[place], axis=1) for image in (pixels, total))
+        assert after == pytest.approx(before, abs=20)
 
 
 def test_a_night_of_one_frame_can_be_copied():
-    one = GivenNight(frames=1, shape=(64, 64), fwhm_px=3.0, light=np.ones((64, 64)))
+    one = GivenNight(frames=1, shape=(64, 64), fwhm_px=3.0)
     for make in COPIES.values():
         change = make(one, np.random.default_rng(0))(0)
         assert np.isfinite(change.turn_deg)

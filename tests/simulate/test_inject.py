@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -134,10 +135,108 @@ def test_a_strength_means_the_same_on_two_cameras(plain):
     assert ratios[0] > 1.5
 
 
+@pytest.mark.parametrize(("fwhm", "seen"), [(1.8, 2.1), (3.5, 3.6), (7.0, 7.0)])
+def test_the_width_is_that_of_stars_among_hot_pixels(plain, fwhm, seen):
+    """Hot pixels, also in pairs, and columns are no stars; pixels widen the narrowest."""
+    scene = plain.scene(plain.instrument(), flux_e=np.full(25, 8e4), psf=plain.psf(fwhm))
+    given = expose(scene, plain.pattern(plain.instrument()), np.random.default_rng(2))
+    rng = np.random.default_rng(3)
+    y, x = rng.integers(2, 250, (2, 1500))
+    given[y, x] += rng.exponential(1500, 1500).astype(np.uint16)
+    given[y[:300], x[:300] + 1] += rng.exponential(800, 300).astype(np.uint16)
+    given[:, [40, 177]] += 400
+    facts = take_apart(given, HEADER, 60.0).facts
+    assert facts.fwhm_px == pytest.approx(seen, rel=0.08)
+    assert facts.clear_stars >= 15
+
+
+def test_a_ring_is_as_wide_as_it_looks(plain):
+    scene = plain.scene(plain.instrument(), flux_e=np.full(25, 4e5), psf=plain.psf(3.0))
+    given = expose(scene, plain.pattern(plain.instrument()), np.random.default_rng(2))
+    ring, _, _ = injected(given, "defocus_donut", 6.0)
+    assert take_apart(ring, HEADER, 60.0).facts.fwhm_px > 2.5 * 3.0
+
+
+def test_columns_stay_where_they_are_when_the_stars_move(pixels):
+    pixels[:, 90] += 300
+    pixels[:12] -= 150
+    out, _, effect = injected(pixels, "jump", 0.2, seed=5)
+    assert np.hypot(*effect.shift_px) > 40
+    level = np.median(out.astype(float))
+    assert np.median(out[:, 90]) - level == pytest.approx(300, abs=12)
+    assert np.median(out[:12]) - level == pytest.approx(-150, abs=12)
+    assert np.abs(np.median(out[12:].astype(float), axis=1) - level).max() < 12
+
+
+def with_dark_edge(pixels):
+    """The right fifth behind the frame of a filter: only the offset is left, less its noise."""
+    out = pixels.astype(float)
+    rng = np.random.default_rng(8)
+    out[:, 205:] = 500 + rng.normal(0, 4, out[:, 205:].shape)
+    return np.rint(out).astype(np.uint16)
+
+
+def test_no_light_falls_onto_dark_columns(pixels):
+    given = with_dark_edge(pixels)
+    out, _, _ = injected(given, "twilight", 6.0)
+    change = out.astype(float) - given
+    assert np.median(change[:, :190]) > 800
+    assert np.abs(np.median(change[:, 225:])) < 40
+    assert out[:, 225:].std() < 3 * given[:, 225:].std()
+
+
+def test_the_level_above_the_pedestal_limits_the_sky(plain):
+    """A short exposure with much read noise: there is less sky than the noise says."""
+    instrument = plain.instrument(read_noise_e=30.0, bias_adu=100.0)
+    scene = replace(plain.scene(instrument), sky_e=40.0)
+    given = expose(scene, plain.pattern(instrument), np.random.default_rng(1))
+    facts = take_apart(given, {"EGAIN": 2.0, "PEDESTAL": -100}, 5.0).facts
+    assert facts.sky_e == pytest.approx(40.0, rel=0.3)
+
+
+def test_a_frame_whose_sky_was_subtracted_keeps_its_noise_under_a_cloud(pixels):
+    given = pixels.astype(np.float32) - np.float32(np.median(pixels))
+    out, _, _ = injected(given, "thin_cloud", 0.2)
+    assert _pixel_noise(out) == pytest.approx(_pixel_noise(given), rel=0.15)
+
+
+@pytest.mark.parametrize("kind", ["defocus_disc", "trail", "jump", "thin_cloud", "halo"])
+def test_a_crowded_field_keeps_its_noise(plain, kind):
+    """Where most pixels hold starlight the noise is told by neighbours, not by the scatter."""
+    rng = np.random.default_rng(5)
+    x, y = rng.uniform(-5, 260, (2, 900))
+    scene = replace(
+        plain.scene(plain.instrument()), x=x, y=y, flux_e=10 ** rng.uniform(2.5, 4.3, 900)
+    )
+    given = expose(scene, plain.pattern(plain.instrument()), np.random.default_rng(2))
+    out, _, _ = injected(given, kind, {"jump": 0.2, "thin_cloud": 0.2}.get(kind, 1.5))
+    assert _pixel_noise(out) == pytest.approx(_pixel_noise(given), rel=0.08)
+
+
+def _pixel_noise(pixels: np.ndarray) -> float:
+    """Of one pixel, from third differences: stars of several pixels cancel."""
+    data = pixels.astype(np.float64)
+    apart = data[:, 3:] - 3 * data[:, 2:-1] + 3 * data[:, 1:-2] - data[:, :-3]
+    return _sigma(apart) / np.sqrt(20)
+
+
+def test_what_cannot_be_seen_is_not_called_bad(plain):
+    empty = plain.scene(plain.instrument(), flux_e=np.full(25, 60.0))
+    given = expose(empty, plain.pattern(plain.instrument()), np.random.default_rng(2))
+    assert take_apart(given, HEADER, 60.0).facts.clear_stars < 3
+    for kind, strength in (("trail", 4.0), ("defocus_donut", 5.0), ("jump", 0.3)):
+        _, truth, _ = injected(given, kind, strength)
+        assert truth.label == "marginal"
+    for kind, strength in (("satellite", 4.0), ("twilight", 10.0), ("half_frame", 0.3)):
+        _, truth, _ = injected(given, kind, strength)
+        assert truth.label == "bad"
+
+
 def test_amateur_gain_settings_are_not_taken_for_electrons(pixels):
     assert take_apart(pixels, {"GAIN": 2.5}, 60.0).gain_known
     assert not take_apart(pixels, {"GAIN": 2.5, "SWCREATE": "N.I.N.A. 3.1"}, 60.0).gain_known
     assert not take_apart(pixels, {}, 60.0).gain_known
+    assert take_apart(pixels, {"AGAIN_01": 3.1}, 60.0).facts.gain_e_adu == 3.1
 
 
 def write_night(folder: Path, pixels, labels: dict[str, str], suffix=".fits") -> None:

@@ -29,7 +29,7 @@ def test_a_table_of_predictions_may_serve_as_label_table(night, value):
     with (night / "labels.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows([columns, *rows])
     table = judge(night).table
-    assert list(table) == [*OURS, "seeing"]
+    assert list(table) == [*OURS, "seeing", "series"]
     assert set(table["seeing"]) == {"2.1"}
     assert set(table["verdict"]) <= {"good", "review", "bad", ""}
     broken = table[table["file"].str.endswith("broken.fits")]

@@ -109,3 +109,15 @@ def test_user_errors_are_one_line_and_status_2(run_task, night, arguments, messa
     assert ended.status == 2
     assert message in ended.err
     assert "Traceback" not in ended.err
+
+
+def test_limits_flag_what_is_beyond_them(run_task, make_night):
+    folder = make_night("n", n=8)
+    ended = run_task("heuristics", str(folder), "out_candidates=c.csv", "limits.fwhm_px=1")
+    assert ended.status == 0, ended.err
+    table = pd.read_csv("c.csv")
+    assert table["flag_any"].tolist() == [1] * 8
+    assert table["explanation"].str.contains("is above the limit of 1 px that was set").all()
+    ended = run_task("heuristics", str(folder), "limits.transparency=2")
+    assert ended.status == 2
+    assert "limits.transparency=2.0: expected a share above 0 and up to 1" in ended.err

@@ -10,6 +10,7 @@ from astropy.io import fits
 
 from nightsift import judge
 from nightsift.report import pictures
+from nightsift.sorting import watching
 from nightsift.training.evaluation import COLUMNS
 from trees import tree
 
@@ -130,3 +131,90 @@ def test_kept_frames_are_linked_and_a_light_curve_that_cannot_be_is_said(run_tas
     assert ended.status == 0
     kept = pd.read_csv(next(Path("outputs/predict").glob("*/predictions.csv")))["pred"].eq(0).sum()
     assert len(list(Path("kept").glob("*/*.fits"))) == kept
+
+
+def test_reasons_are_ignored_and_limits_hold(run_task, nights):
+    def judged(*arguments: str) -> pd.DataFrame:
+        ended = run_task("predict", str(nights / "night0"), "out_csv=out.csv", *arguments)
+        assert ended.status == 0, ended.err
+        return pd.read_csv("out.csv", keep_default_na=False)
+
+    plain = judged("threshold=0.01")
+    (reason, _), *_ = plain.loc[plain["verdict"] == "bad", "reason"].value_counts().items()
+    for given in (f"ignore={reason}", f"ignore=[{reason}]"):
+        table = judged("threshold=0.01", given)
+        assert (table["verdict"] == "bad").sum() < (plain["verdict"] == "bad").sum()
+        assert table["pred"].tolist() == plain["pred"].tolist()
+        assert table["explanation"].str.startswith(f"ignored: {reason}").any()
+    page = max(Path("outputs/predict").glob("*/report.html")).read_text(encoding="utf-8")
+    assert f"ignored: {reason}, which keeps" in page
+    table = judged("limits.fwhm_px=1")
+    limited = table["explanation"].str.contains("px is above the limit of 1 px that was set")
+    assert limited.sum() >= 12
+    assert set(table.loc[limited, "verdict"]) == {"bad"}
+    table = judged("limits.fwhm_arcsec=1", "limits.pixel_scale_arcsec=0.5")
+    assert table["explanation"].str.contains("arcsec is above the limit of 1 arcsec").any()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ignore=[cloud,blur]"], "ignore=blur: no such reason; expected some of cloud, trailing"),
+        (["limits.elongation=0.9"], "limits.elongation=0.9: expected a number from 1"),
+        (["limits.fwhm_px=big"], "limits.fwhm_px: Value 'big'"),
+        (["limits.fwhm=3"], "limits.fwhm: Key 'fwhm' not in 'LimitsKeys'"),
+        (["limits.fwhm_arcsec=3"], "no header tells the pixel scale .* limits.pixel_scale_arcsec="),
+        (["watch=true", "ignore=blur"], "ignore=blur: no such reason"),
+        (["watch=true", "limits.background=-1"], "limits.background=-1.0: expected a number above"),
+    ],
+)
+def test_wishes_that_make_no_sense_are_refused_in_one_line(run_task, nights, arguments, message):
+    ended = run_task("predict", str(nights / "night0"), *arguments)
+    assert ended.status == 2
+    assert re.search(message, ended.err), ended.err
+    assert ended.err.count("\n") == 1
+
+
+def test_a_watched_night_ends_in_the_table_of_the_whole_folder(
+    run_task, make_night, decoded, monkeypatch
+):
+    taken = make_night("taken", n=12, bad={4, 5})
+    night = taken.parent / "tonight"
+    night.mkdir()
+    coming = sorted(taken.glob("*.fits"), key=lambda path: int(path.stem[1:]))
+
+    def next_frame(seconds: float) -> None:
+        """Instead of waiting: every second look finds one frame more, until Ctrl-C."""
+        if not coming and polls[0] % 2:
+            raise KeyboardInterrupt
+        if polls[0] % 2 == 0 and coming:
+            path = coming.pop(0)
+            path.rename(night / path.name)
+        polls[0] += 1
+
+    polls = [0]
+    arguments = (str(night), "watch=true", "out_csv=watched.csv", "ignore=streak")
+    with monkeypatch.context() as patch:
+        patch.setattr(watching.time, "sleep", next_frame)
+        ended = run_task("predict", *arguments)
+    assert ended.status == 0, ended.err
+    assert len(decoded) == len(set(decoded)) == 12
+    for i in range(12):
+        lines = [line for line in ended.out.splitlines() if f" f{i + 1}.fits: " in line]
+        assert 1 <= len(lines) <= 2
+        assert re.match(r"tonight\S*  20\d\d-\d\d-\d\d \d\d:\d\d:\d\d  f", lines[0])
+    assert "tonight: pending from f1.fits on" in ended.out
+    assert ended.out.index("f9.fits: ") < ended.out.index("verdicts") < ended.out.index("written")
+    run_task("predict", str(night), "out_csv=whole.csv", "ignore=streak")
+    watched, whole = (pd.read_csv(f"{name}.csv", keep_default_na=False) for name in
+                      ("watched", "whole"))  # fmt: skip
+    pd.testing.assert_frame_equal(watched, whole, atol=1e-5)
+
+
+def test_watching_ends_where_a_limit_needs_a_scale_that_no_header_tells(
+    run_task, nights, monkeypatch
+):
+    monkeypatch.setattr(watching.time, "sleep", lambda seconds: None)
+    ended = run_task("predict", str(nights / "night0"), "watch=true", "limits.fwhm_arcsec=3")
+    assert ended.status == 2
+    assert "give limits.pixel_scale_arcsec=" in ended.err

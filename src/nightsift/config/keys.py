@@ -41,6 +41,7 @@ class TrainKeys(TaskKeys):
         seed: of everything that is drawn.
         cache_dir: where tensors and measurements are kept.
         resume: a run folder or checkpoint to go on from; empty for a new run.
+        start_from: weights to begin with, as `ckpt` of `evaluate`; empty for new ones.
         augmentation: whether training frames are flipped, turned and scaled.
         resamples: of the bootstrap.
         optimize: the validation score that a sweeper is told (`nightsift.tasks.optimize`).
@@ -49,6 +50,7 @@ class TrainKeys(TaskKeys):
     seed: int = 0
     cache_dir: str = "outputs/cache"
     resume: str = ""
+    start_from: str = ""
     augmentation: bool = True
     resamples: int = 1000
     optimize: str = "val_fused_average_precision"
@@ -61,6 +63,7 @@ class TrainKeys(TaskKeys):
     fusion: Any = MISSING
     calibration: Any = MISSING
     simulate: Any = MISSING
+    real: Any = MISSING
     trainer: Any = MISSING
     callbacks: Any = MISSING
     logger: Any = MISSING
@@ -96,6 +99,27 @@ class EvaluateKeys(TaskKeys):
 
 
 @dataclass
+class LimitsKeys:
+    """`nightsift.heuristics.limits.Limits`; None where there is none.
+
+    Attributes:
+        fwhm_px: largest FWHM of the stars, px.
+        fwhm_arcsec: largest FWHM of the stars, arcsec.
+        pixel_scale_arcsec: arcsec per pixel; None for what the headers say.
+        elongation: largest ratio of the stars' axes.
+        transparency: least share of the starlight of the clearest frames.
+        background: largest level of the sky, adu.
+    """
+
+    fwhm_px: float | None = None
+    fwhm_arcsec: float | None = None
+    pixel_scale_arcsec: float | None = None
+    elongation: float | None = None
+    transparency: float | None = None
+    background: float | None = None
+
+
+@dataclass
 class PredictKeys(TaskKeys):
     """Keys of `predict`.
 
@@ -103,6 +127,8 @@ class PredictKeys(TaskKeys):
         folder: a night, or a folder of nights.
         ckpt: `pretrained`, a run folder or a file of weights, or a list of them to average.
         out_csv: the predictions; empty for the run folder.
+        ignore: a reason that is not to reject, or a list of them.
+        limits: beyond which a frame is bad.
         action: `report`, `link` or `move`.
         kept_folder: of the links to kept frames; empty for the run folder.
         yes: whether files are really moved and headers written.
@@ -113,6 +139,7 @@ class PredictKeys(TaskKeys):
         transit: first and last moment of the transit, UTC; empty for none.
         watch: whether frames are judged as they arrive.
         poll_s: pause between two looks into the folder, s.
+        quiet_s: pause without a frame after which verdicts on pending ones are told, s.
         spell: bad frames in a row after which `on_spell` runs.
         on_spell: a command.
         threshold: a probability, or `auto` for the one in the weights.
@@ -123,6 +150,8 @@ class PredictKeys(TaskKeys):
     folder: str = ""
     ckpt: Any = "pretrained"
     out_csv: str = ""
+    ignore: Any = field(default_factory=list)
+    limits: LimitsKeys = field(default_factory=LimitsKeys)
     action: str = "report"
     kept_folder: str = ""
     yes: bool = False
@@ -133,6 +162,7 @@ class PredictKeys(TaskKeys):
     transit: list[str] = field(default_factory=list)
     watch: bool = False
     poll_s: float = 0.5
+    quiet_s: float = 120.0
     spell: int = 3
     on_spell: str = ""
     threshold: Any = "auto"
@@ -153,6 +183,7 @@ class HeuristicsKeys(TaskKeys):
         parquet: whether the measurements are written as Parquet too.
         top_n: frames on the contact sheet and in `prior_folder`.
         prior_folder: of links to the likely bad frames; empty for none.
+        limits: beyond which a frame is flagged.
         max_gap_h: a longer pause begins another night, hours.
         workers: frames at the same time; 0 for one per core.
         cache_dir: where measurements are kept.
@@ -164,6 +195,7 @@ class HeuristicsKeys(TaskKeys):
     parquet: bool = False
     top_n: int = 30
     prior_folder: str = ""
+    limits: LimitsKeys = field(default_factory=LimitsKeys)
     max_gap_h: float = 4.0
     workers: int = 0
     cache_dir: str = "outputs/cache"

@@ -63,6 +63,8 @@ _LOGARITHMIC = {
     "n_shapes": 0.3,
     "expected_stars": 0.3,
     "sky_shape": 1.0,
+    # How much there was to compare with.
+    "compared_with": 0.3,
 }
 _SMALLEST = {"transparency": 0.02}
 

@@ -112,6 +112,12 @@ def parse_header(header: Mapping[str, Any], shape: tuple[int, int]) -> FrameInfo
     )
 
 
+def numbers(header: Mapping[str, Any], *keys: str) -> list[float]:
+    """Finite numbers of the keys in turn, also those that are written as text."""
+    found = [_seconds(value) for value in _values(header, *keys)]
+    return [value for value in found if math.isfinite(value)]
+
+
 def _values(header: Mapping[str, Any], *keys: str) -> Iterator[Any]:
     """Usable values of the keys in turn, each also spelt with `_` for `-`."""
     for key in dict.fromkeys(spelt for name in keys for spelt in (name, name.replace("-", "_"))):

@@ -91,6 +91,15 @@ def read_info(path: Path) -> FrameInfo:
     return _opened(path, lambda stream, capacity: _info(*_find_image(stream, capacity)))
 
 
+def read_facts(path: Path) -> dict[str, Value]:
+    """Keyword to value of the headers that `read_frame` goes by, without reading the pixels.
+
+    Raises:
+        UnreadableFrame: there is no 2-D image.
+    """
+    return _opened(path, lambda stream, capacity: _find_image(stream, capacity)[1])
+
+
 def _opened(path: Path, use: Callable[[BinaryIO, int], _T]) -> _T:
     """Give the unpacked stream and the bytes that it can hold at most to `use`."""
     try:

@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from nightsift.errors import NightsiftError
+from nightsift.heuristics.limits import Limits, header_scales
 from nightsift.heuristics.rules import RULES, Rule, all_reasons
 from nightsift.heuristics.table import PUBLISHED_COLUMNS, feature_table
 from nightsift.look.measure import AllFeatures, Measure
@@ -119,21 +120,45 @@ class RobustScore:
         return self.strictness * float(self.weights.get(reason, 1.0))
 
 
-def judge_features(features: pd.DataFrame, method: Method | None = None) -> pd.DataFrame:
+def judge_features(
+    features: pd.DataFrame, method: Method | None = None, *, limits: Limits | None = None
+) -> pd.DataFrame:
     """Score, flag, reason and explanation of each row of a feature table, worst first.
 
     Args:
         features: from `method.table`, or from `nightsift.heuristics.table.measure_night`.
         method: `RobustScore` unless given.
+        limits: beyond which a frame is flagged, with its reason; None for none.
 
     Returns:
         The published columns, `candidate_score`, `flag_any`, then everything else; within equal
         scores in the order of the table.
+
+    Raises:
+        NightsiftError: `method` does not measure what a limit is set on, or no header tells the
+            pixel scale that one needs.
     """
     verdict = (method or RobustScore()).judge(features)
+    if limits is not None:
+        verdict = _limited(verdict, features, limits)
     first = list(PUBLISHED_COLUMNS)
     table = pd.concat([features[first], verdict, features.drop(columns=first)], axis=1)
     return table.sort_values("candidate_score", ascending=False, kind="stable")
+
+
+def _limited(verdict: pd.DataFrame, features: pd.DataFrame, limits: Limits) -> pd.DataFrame:
+    """Verdicts by limits too: the ratio to the limit counts as the severity does."""
+    if not limits.set_keys:
+        return verdict
+    found = limits.judge(features, header_scales(limits, features["file"]))
+    beyond = found["excess"].notna()
+    total = found.loc[beyond, "excess"]
+    out = verdict.copy()
+    score = np.maximum(out.loc[beyond, "candidate_score"], total**2 / (1 + total**2))
+    out.loc[beyond, "candidate_score"] = score
+    out.loc[beyond, "flag_any"] = 1
+    out.loc[beyond, ["reason", "explanation"]] = found.loc[beyond, ["reason", "explanation"]]
+    return out
 
 
 def _named(by_reason: pd.DataFrame, single: Mapping[Rule, Floats]) -> npt.NDArray[Any]:

@@ -18,9 +18,9 @@ from nightsift.look.look import Look, TensorRef
 from nightsift.look.statistics import MAD_TO_SIGMA
 from nightsift.look.store import read_tensors
 from nightsift.look.transforms.two_scale import CUTOUTS
+from nightsift.night.alignment import Alignment
 from nightsift.night.comparison import Deviations
 from nightsift.night.lines import star_gains
-from nightsift.night.matching import Alignment
 from nightsift.night.night import Night
 from nightsift.night.template import MIN_FRAMES, Mesh, Template, make_template, spread
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from nightsift.night.matching import Points
+from nightsift.night.alignment import Points
 
 Floats = npt.NDArray[np.float64]
 

@@ -14,10 +14,10 @@ from nightsift.look.features.levels import GRID_COLUMNS
 from nightsift.look.look import Look
 from nightsift.look.scene import StarList
 from nightsift.look.store import read_stars
+from nightsift.night.alignment import Alignment
 from nightsift.night.comparison import exposure_groups
 from nightsift.night.fields import reference_quality
 from nightsift.night.lines import measure_changed_lines, measure_lines
-from nightsift.night.matching import Alignment
 from nightsift.night.photometry import Photometry, measure_photometry
 from nightsift.night.pointing import POINTING_COLUMNS, measure_pointing
 from nightsift.night.reference import align_night

@@ -12,7 +12,7 @@ from nightsift.look.lines import GRID, cell_px, without_wide
 from nightsift.look.look import Look
 from nightsift.look.reduction import reduction_factor
 from nightsift.look.store import read_lines
-from nightsift.night.matching import Alignment
+from nightsift.night.alignment import Alignment
 from nightsift.night.streaks import Streak, find_streak
 from nightsift.night.template import Mesh, make_template
 
@@ -49,7 +49,7 @@ def measure_changed_lines(
         mesh,
         poses,
         gains,
-        [False],
+        [True],
         steady_share=_STEADY,
     )
     if template is None:

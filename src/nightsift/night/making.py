@@ -12,10 +12,10 @@ import pandas as pd
 from nightsift.look.look import Look
 from nightsift.look.parallel import FRAMES_WORTH_PROCESSES, make_pool, worker_count
 from nightsift.look.store import read_stars
+from nightsift.night.alignment import Alignment
 from nightsift.night.comparison import exposure_groups
 from nightsift.night.features import compared_features, single_features, uncompared_features
 from nightsift.night.fields import fields_by_stars, reference_quality
-from nightsift.night.matching import Alignment
 from nightsift.night.night import Label, Night
 from nightsift.night.pool import (
     SeriesDeviations,

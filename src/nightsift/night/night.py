@@ -14,8 +14,8 @@ import pandas as pd
 
 from nightsift.errors import NightsiftError
 from nightsift.look.look import Look
+from nightsift.night.alignment import Alignment
 from nightsift.night.comparison import Compared, Deviations
-from nightsift.night.matching import Alignment
 from nightsift.night.pool import Share
 from nightsift.night.trend import Deviation
 

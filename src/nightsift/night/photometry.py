@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nightsift.look.scene import StarList
-from nightsift.night.matching import frame_centre
+from nightsift.night.alignment import frame_centre
 from nightsift.night.reference import NightField
 
 Floats = npt.NDArray[np.float64]

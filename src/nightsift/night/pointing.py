@@ -9,8 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from nightsift.look.scene import StarList
+from nightsift.night.alignment import frame_centre
 from nightsift.night.displaced import displaced_stars
-from nightsift.night.matching import frame_centre
+from nightsift.night.poses import Numbers, passing_turns, pose_numbers, unwrapped
 from nightsift.night.reference import NightField
 from nightsift.night.trend import MIN_FRAMES, local_deviation, slow_deviation
 
@@ -31,6 +32,8 @@ POINTING_COLUMNS = (
 )
 # Below this share of recognised frames the reference, not the frames, is to blame.
 _MOSTLY_RECOGNISED = 0.5
+# Mean distance of the stars of a square frame from its middle, of its side.
+_ARM_SHARE = 0.38
 
 
 def measure_pointing(
@@ -39,9 +42,11 @@ def measure_pointing(
     """Columns of a night's feature table, (N,) each; NaN where the field was not recognised.
 
     `shift_x_px`, `shift_y_px`, `shift_px` and `rotation_deg` of the field against the reference
-    frame; `flipped` 0 or 1; `xc`, `yc`, where the reference frame's centre lies, px; `jump_px` off
-    the night's course, and as `jump_share` of the shorter side; `unrecognised`, evidence of
-    another field, 0-2; `displaced_stars` in rows that are moved sideways.
+    frame; `flipped` 1 where the camera is another way round than in the reference frame (a
+    meridian flip, another parity; slow turning of the field is none), else 0; `xc`, `yc`, where
+    the reference frame's centre lies, px; `jump_px` off the night's course, by shift or turn,
+    and as `jump_share` of the shorter side; `unrecognised`, evidence of another field, 0-2;
+    `displaced_stars` in rows that are moved sideways.
 
     Args:
         table: with `hours` and `n_shapes`.
@@ -56,13 +61,14 @@ def measure_pointing(
         if alignment is not None:
             shifts[i] = alignment.to_frame(centre[None], centre)[0] - centre
             rotation[i] = alignment.rotation_deg
-    flipped = np.abs(rotation) > 90
-    jumps = _jumps(table["hours"].to_numpy(), shifts, flipped)
+    poses = pose_numbers(field.alignments, field.reference)
+    arm_px = np.radians(_ARM_SHARE * min(shape))
+    jumps = _jumps(table["hours"].to_numpy(), shifts, rotation, poses, arm_px)
     columns = (
         *shifts.T,
         np.hypot(*shifts.T),
         rotation,
-        flipped.astype(float),
+        (poses > 0).astype(float),
         *(shifts + centre).T,
         jumps,
         jumps / min(shape),
@@ -72,19 +78,24 @@ def measure_pointing(
     return dict(zip(POINTING_COLUMNS, columns, strict=True))
 
 
-def _jumps(hours: Floats, shifts: Floats, flipped: npt.NDArray[np.bool_]) -> Floats:
+def _jumps(
+    hours: Floats, shifts: Floats, rotation_deg: Floats, poses: Numbers, arm_px: float
+) -> Floats:
     """Distance from the smooth drift or from the frames around, whichever is less, px.
 
-    A new pointing that stays is none: the field is still there.
+    A new pointing that stays is none: the field is still there. A turn counts by what it moves
+    a star by, `arm_px` per degree.
     """
     out = np.full(len(hours), np.nan)
-    for side in (False, True):
-        own = np.flatnonzero(flipped == side)
+    for pose in range(int(poses.max(initial=-1)) + 1):
+        own = np.flatnonzero(poses == pose)
         if len(own) > MIN_FRAMES:
-            slow = [slow_deviation(hours[own], axis).value for axis in shifts[own].T]
-            near = [local_deviation(axis).value for axis in shifts[own].T]
-            out[own] = np.minimum(np.hypot(*slow), np.hypot(*near))
-    return out
+            course = (*shifts[own].T, unwrapped(rotation_deg[own]) * arm_px)
+            slow = np.stack([slow_deviation(hours[own], axis).value for axis in course])
+            near = np.stack([local_deviation(axis).value for axis in course])
+            out[own] = np.minimum(np.linalg.norm(slow, axis=0), np.linalg.norm(near, axis=0))
+    passing = passing_turns(poses, rotation_deg) * arm_px
+    return np.where(passing > 0, np.fmax(out, passing), out)
 
 
 def _unrecognised(table: pd.DataFrame, field: NightField) -> Floats:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from nightsift.look.look import Look
+from nightsift.night.alignment import Alignment
 from nightsift.night.comparison import (
     Compared,
     Deviations,
@@ -24,7 +25,6 @@ from nightsift.night.comparison import (
     deviation_in_night,
     exposure_groups,
 )
-from nightsift.night.matching import Alignment
 from nightsift.night.order_free import series_deviation
 from nightsift.night.trend import MIN_FRAMES, Deviation, best_deviation
 

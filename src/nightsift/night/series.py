@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -16,9 +17,15 @@ from nightsift.night.naming import same_name
 _SAME_DEG, _ELSEWHERE_DEG = 0.1, 1.0
 
 
+# Beside nights that were made of given frames: the same frames changed in many ways, which are to
+# be compared with their like alone.
+MADE_RECORDS = ("injection.json", "copies.json")
+
+
 class SetUp(NamedTuple):
     """What frames have in common that can be compared at all; names without their spelling."""
 
+    origin: str
     telescope: str
     camera: str
     filter: str
@@ -34,10 +41,17 @@ class _Place(NamedTuple):
     position: np.ndarray | None
 
 
-def set_up(info: FrameInfo) -> SetUp:
-    """Telescope, camera, filter and image size of a frame."""
+def set_up(folder: Path, info: FrameInfo) -> SetUp:
+    """Telescope, camera, filter and image size of a frame, and what it was made with."""
     telescope, camera, colour = map(same_name, (info.telescope, info.instrument, info.filter))
-    return SetUp(telescope, camera, colour, info.height, info.width)
+    return SetUp(_origin(folder), telescope, camera, colour, info.height, info.width)
+
+
+@functools.lru_cache(maxsize=4096)
+def _origin(folder: Path) -> str:
+    """The folder that was made together with this one; "" for frames of a telescope."""
+    made = any((folder.parent / record).exists() for record in MADE_RECORDS)
+    return str(folder.parent) if made else ""
 
 
 def find_series(nights: Sequence[tuple[Path, Sequence[FrameInfo]]]) -> list[int]:
@@ -55,7 +69,7 @@ def find_series(nights: Sequence[tuple[Path, Sequence[FrameInfo]]]) -> list[int]
     seen: dict[tuple[object, ...], int] = {}
     numbers: list[int] = []
     for folder, infos in nights:
-        common, place = set_up(infos[0]), _place(folder, infos)
+        common, place = set_up(folder, infos[0]), _place(folder, infos)
         position = None if place.position is None else tuple(place.position)
         key = (common, place.target, place.folder, position)
         if key not in seen:

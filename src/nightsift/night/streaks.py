@@ -20,7 +20,7 @@ _MIN_CELLS = 24
 # Lines closer to the axes than the first slope (in cells over the whole GRID) are rows and
 # columns of the detector: bleeding, bad columns, banding. Up to the second one, what is left of
 # these counts half.
-_AXIS_SLOPE, _NEAR_AXIS_SLOPE = 2, 6
+_AXIS_SLOPE, _NEAR_AXIS_SLOPE = 2, 10
 
 
 class Streak(NamedTuple):

@@ -16,7 +16,7 @@ from scipy.ndimage import affine_transform, maximum_filter
 from scipy.special import ndtri
 
 from nightsift.look.statistics import MAD_TO_SIGMA
-from nightsift.night.matching import Alignment, Points, frame_centre
+from nightsift.night.alignment import Alignment, Points, frame_centre
 
 Floats = npt.NDArray[np.float32]
 # Cells of the frames with these numbers, (n, P, h, w) float32, NaN where nothing is known.

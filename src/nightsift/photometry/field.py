@@ -12,7 +12,7 @@ from nightsift.errors import NightsiftError
 from nightsift.look.look import Look
 from nightsift.look.scene import StarList
 from nightsift.look.store import read_stars
-from nightsift.night.matching import Alignment, frame_centre
+from nightsift.night.alignment import Alignment, frame_centre
 from nightsift.night.reference import align_night
 
 Floats = npt.NDArray[np.float64]

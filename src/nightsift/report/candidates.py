@@ -17,6 +17,7 @@ from nightsift.heuristics.score import FLAG_SCORE
 from nightsift.report.contact_sheet import Tile, draw_sheet
 from nightsift.report.features import features_figure
 from nightsift.report.figures import BAD, GOOD, save_figure
+from nightsift.report.groups import shown_as
 from nightsift.report.pictures import FramePictures
 from nightsift.report.terminal import console, rows_by_night
 
@@ -68,10 +69,11 @@ def write_candidates(
         with replacing(written[-1]) as temporary:
             features.to_parquet(temporary, index=False)
     readable = candidates[candidates["error"] == ""]
-    nights = readable.groupby("night")["flag_any"].sum().sort_values(ascending=False, kind="stable")
+    shown = shown_as(readable)
+    nights = readable["flag_any"].groupby(shown).sum().sort_values(ascending=False, kind="stable")
     for night in nights.index[:MAX_NIGHTS]:
         name = file_name(str(night))
-        part = readable[readable["night"] == night].sort_values("index")
+        part = readable[shown == night].sort_values("index")
         flagged = part["flag_any"].to_numpy(dtype=bool)
         title = f"{night}: {flagged.sum()} of {len(part)} frames flagged"
         figure = features_figure(title, part, np.where(flagged, "bad", "good"), lines=[FLAG_SCORE])

@@ -14,12 +14,14 @@ from nightsift.files import file_name, replacing
 from nightsift.photometry.lightcurve import LightCurve
 from nightsift.report.features import features_figure
 from nightsift.report.figures import save_figure
+from nightsift.report.groups import shown_as
 from nightsift.report.handoff import write_lists
 from nightsift.report.lightcurves import lightcurve_figure, lightcurve_table
 from nightsift.report.page import write_page
 from nightsift.report.pictures import FramePictures
 from nightsift.report.run import MAX_NIGHT_FIGURES, write_predictions
 from nightsift.report.terminal import console, rows_by_night
+from nightsift.sorting.ignore import IGNORED
 from nightsift.sorting.night import Verdicts
 from nightsift.sorting.verdicts import VERDICTS, spells
 
@@ -75,21 +77,33 @@ def write_night(
         title,
         table,
         pictures,
-        facts=[about, *facts],
+        facts=[about, *_asked(night), *facts],
         frames=FramePictures(night.nights),
     )
     return [csv, run_dir / PAGE, lists, figures]
+
+
+def _asked(night: Verdicts) -> list[str]:
+    """What the observer wanted otherwise than the weights."""
+    said = []
+    if night.ignored:
+        kept = int(night.table["explanation"].astype(str).str.startswith(IGNORED).sum())
+        said.append(f"ignored: {', '.join(night.ignored)}, which keeps {kept} frames")
+    if limits := night.limits.describe():
+        said.append(f"limits: {limits}")
+    return said
 
 
 def timeline_figures(night: Verdicts) -> list[tuple[str, Figure]]:
     """Name and figure of each night of three frames or more, those with most bad frames first."""
     judged = night.table[night.table["verdict"] != ""]
     known = night.features.set_index("file")
-    bad = judged["verdict"].eq("bad").groupby(judged["night"], sort=False).sum()
+    shown = shown_as(judged)
+    bad = judged["verdict"].eq("bad").groupby(shown, sort=False).sum()
     lines = [level for level in (night.card.threshold, night.card.review_low) if level is not None]
     figures: list[tuple[str, Figure]] = []
     for name in bad.sort_values(ascending=False, kind="stable").index:
-        part = judged[judged["night"] == name]
+        part = judged[shown == name]
         if len(part) < 3 or len(figures) == MAX_NIGHT_FIGURES:
             continue
         rows: pd.DataFrame = known.reindex(part["file"])

@@ -17,6 +17,7 @@ from nightsift.files import replacing
 from nightsift.fits.reader import UnreadableFrame
 from nightsift.look.stretch import Limits, night_limits, thumbnail_grey
 from nightsift.look.thumbnail import Thumbnail, stretched
+from nightsift.report.groups import shown_as
 from nightsift.report.page_style import SCRIPT, STYLE
 from nightsift.report.pictures import PICTURE_PX, FramePictures, Grey
 from nightsift.sorting.verdicts import VERDICTS, spells
@@ -78,7 +79,7 @@ def write_page(
 def _summary(table: pd.DataFrame) -> str:
     """Frames of each night by verdict and reason."""
     rows = []
-    for night, part in table.groupby("night", sort=False):
+    for night, part in table.groupby(shown_as(table), sort=False):
         counts = [len(part), *(int((part["verdict"] == v).sum()) for v in (*VERDICTS, ""))]
         why = part.loc[part["verdict"] == "bad", "reason"].value_counts()
         reasons = ", ".join(f"{count} {reason}" for reason, count in why.items())
@@ -103,7 +104,8 @@ def _spells(table: pd.DataFrame) -> str:
 
 def cards_of(table: pd.DataFrame) -> Iterator[Card]:
     """Rejected and doubtful frames, each with the good frame nearest in time."""
-    for _, part in table[table["verdict"] != ""].groupby("night", sort=False):
+    judged = table[table["verdict"] != ""]
+    for _, part in judged.groupby(shown_as(judged), sort=False):
         good = np.flatnonzero(part["verdict"] == "good")
         for place in np.flatnonzero(part["verdict"] != "good"):
             row = part.iloc[place]

@@ -7,6 +7,8 @@ from collections.abc import Collection
 import pandas as pd
 from rich.console import Console
 
+from nightsift.report.groups import shown_as
+
 MIXED = "mixed frames"
 
 
@@ -26,11 +28,12 @@ def rows_by_night(
         most: nights that are shown.
 
     Returns:
-        Name and files of the first nights, in the order of the table, then of all mixed frames
-        together; and a caption that counts the other nights, "" where there are none.
+        Name and files of the first nights (`nightsift.report.groups`), in the order of the table,
+        then of all mixed frames together; and a caption that counts the other nights, "" where
+        there are none.
     """
     loose = table["night"].isin(list(mixed))
-    nights = list(table[~loose].groupby("night", sort=False))
+    nights = list(table[~loose].groupby(shown_as(table[~loose]), sort=False))
     rows = [(str(night), part) for night, part in nights[:most]]
     if loose.any():
         rows.append((MIXED, table[loose]))

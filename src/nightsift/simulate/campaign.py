@@ -21,10 +21,12 @@ from nightsift.simulate.spells import DefectSpec
 from nightsift.simulate.variety import vary
 
 # Raised when the same spec no longer gives the same pixels.
-FORMAT = 6
+FORMAT = 7
 _MIXED_BAD_FRACTION = 0.45
 # A loose frame has no neighbours to tell a faint defect by.
 _MIXED_FAINTEST = 0.3
+# Chance of a narrow window round the target, at a variety of 1.
+_WINDOW = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,6 +236,8 @@ def _varied(instrument: Instrument, spec: CampaignSpec, rng: np.random.Generator
         return instrument.cropped(spec.max_side)
     # Mostly small subframes, which are quick to make and to measure, and a few large ones.
     side = max(64, round(spec.max_side * np.exp(-1.6 * spec.variety * rng.random() ** 0.35)))
+    if rng.random() < _WINDOW * spec.variety:
+        side = min(side, int(rng.choice([192, 256, 300])))
     return vary(instrument, rng, spec.variety).cropped(side if spec.max_side else 0)
 
 

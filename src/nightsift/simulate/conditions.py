@@ -69,6 +69,9 @@ def draw_seeing(
     seeing = site.seeing_arcsec * np.exp(rng.normal(0, 0.2) + 0.1 * slow(rng, mass.size))
     seeing = seeing * np.exp(rng.normal(0, 0.025 * unrest, mass.size)) * mass**0.6
     blur = instrument.optics.blur_arcsec * (1 + 0.04 * slow(rng, mass.size))
+    if instrument.usage.poor_seeing:
+        poor = rng.random(mass.size) < instrument.usage.poor_seeing
+        seeing = seeing * np.where(poor, rng.uniform(1.2, 1.3, mass.size), 1.0)
     fwhm: Image = np.sqrt(seeing**2 + blur**2 + (2.355 * jitter) ** 2) / instrument.scale_arcsec
     return fwhm
 
@@ -92,6 +95,8 @@ def draw_sky(
     offset = np.array([BANDS[band].sky_offset for band in bands])
     zero = np.array([instrument.electrons_per_s(band) for band in bands])
     sky: Image = zero * 10 ** (-0.4 * (magnitude + offset)) * instrument.scale_arcsec**2
+    if instrument.usage.sky_unrest:
+        sky = sky * np.exp(rng.normal(0, instrument.usage.sky_unrest, time.size))
     return sky * exposure_s
 
 

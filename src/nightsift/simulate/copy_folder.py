@@ -13,16 +13,16 @@ from nightsift.errors import NightsiftError
 from nightsift.files import making_folder
 from nightsift.fits.reader import read_frame
 from nightsift.night.grouping import NightFiles, group_nights
-from nightsift.simulate.copies.catalogue import COPIES, ChangeOf, MakeCopy
-from nightsift.simulate.given_night import Detector, look_at_detector
+from nightsift.simulate.copies.catalogue import COPIES, ChangeOf, GivenNight, MakeCopy
 from nightsift.simulate.inject import inject, take_apart
 from nightsift.simulate.inject_folder import good_frames, header_of, unique_names, write_frame
-from nightsift.simulate.moving import move_stars, with_detector
+from nightsift.simulate.moving import move_stars
 from nightsift.simulate.processes import Progress, make_all
 from nightsift.simulate.tables import FrameTruth
 
 RECORD = "copies.json"
 _FRAMES_PER_JOB = 6
+_LOOKED_AT = 5
 
 
 class Job(NamedTuple):
@@ -32,7 +32,7 @@ class Job(NamedTuple):
         folder: where they go.
         frames: (source, new name, number in the night, seed) of each.
         kind: of the copy. make: its function. seed: of what its frames have in common.
-        detector: of the night.
+        night: that it is a copy of.
     """
 
     folder: Path
@@ -40,7 +40,7 @@ class Job(NamedTuple):
     kind: str
     make: MakeCopy
     seed: np.random.SeedSequence
-    detector: Detector
+    night: GivenNight
 
 
 def copy_folder(
@@ -97,22 +97,38 @@ def _plan(nights: Sequence[NightFiles], root: Path, kinds: Sequence[str], seed: 
     jobs: list[Job] = []
     seeds = np.random.SeedSequence(seed).spawn(len(nights))
     for number, (night, night_seed) in enumerate(zip(nights, seeds, strict=True), start=1):
-        detector = look_at_detector(night.files)
+        described = _describe(night)
         names = unique_names(night.files)
         for kind, kind_seed in zip(kinds, night_seed.spawn(len(kinds)), strict=True):
             common, *own = kind_seed.spawn(len(night.files) + 1)
             frames = list(zip(night.files, names, range(len(names)), own, strict=True))
             folder = root / f"{kind}-{number:03d}"
             jobs += [
-                Job(folder, frames[i : i + _FRAMES_PER_JOB], kind, COPIES[kind], common, detector)
+                Job(folder, frames[i : i + _FRAMES_PER_JOB], kind, COPIES[kind], common, described)
                 for i in range(0, len(frames), _FRAMES_PER_JOB)
             ]
     return jobs
 
 
+def _describe(night: NightFiles) -> GivenNight:
+    """By some of its frames, spread over it."""
+    picks = np.unique(np.linspace(0, len(night.files) - 1, _LOOKED_AT).round().astype(int))
+    widths = []
+    for path in (night.files[i] for i in picks):
+        frame = read_frame(path)
+        parts = take_apart(frame.pixels, header_of(path), frame.info.exposure_s)
+        widths.append(parts.facts.fwhm_px)
+    info = night.infos[0]
+    return GivenNight(
+        frames=len(night.files),
+        shape=(info.height, info.width),
+        fwhm_px=float(np.median(widths)),
+    )
+
+
 def make_frames(job: Job) -> list[FrameTruth]:
     """Write the frames of a job and say what was changed."""
-    change_of = job.make(job.detector.night, np.random.default_rng(job.seed))
+    change_of = job.make(job.night, np.random.default_rng(job.seed))
     return [_make_frame(job, change_of, *frame) for frame in job.frames]
 
 
@@ -125,20 +141,16 @@ def _make_frame(
     seed: np.random.SeedSequence,
 ) -> FrameTruth:
     frame, header = read_frame(source), header_of(source)
-    if frame.pixels.shape != job.detector.night.shape:
+    if frame.pixels.shape != job.night.shape:
         raise NightsiftError(
-            f"{source}: expected {job.detector.night.shape} px like the rest of its night, found "
+            f"{source}: expected {job.night.shape} px like the rest of its night, found "
             f"{frame.pixels.shape}"
         )
     rng = np.random.default_rng(seed)
     change = change_of(number)
-    detector = job.detector
     parts = take_apart(frame.pixels, header, frame.info.exposure_s)
-    parts = with_detector(parts, detector.wide_adu)
     parts = move_stars(
         parts,
-        detector.night.light,
-        detector.wide_adu,
         turn_deg=change.turn_deg,
         centre=change.centre,
         shift_px=change.shift_px,

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from nightsift.simulate.instrument import Instrument
 from nightsift.simulate.sky import Light
+from nightsift.simulate.structure import Maps, Structure
 from nightsift.simulate.waves import Waves
 
 # Below this many electrons the normal approximation of photon noise would show.
@@ -41,9 +42,15 @@ def draw_pattern(instrument: Instrument, rng: np.random.Generator) -> FixedPatte
         # Contours of the silicon's thickness.
         thickness = Waves(rng, max(shape) / 4).field(shape)
         fringes = np.sin(2 * np.pi * 3 * thickness.astype(np.float64)).astype(np.float32)
-    return FixedPattern(
-        _flat(instrument, rng), _dark(instrument, rng), _bias(instrument, rng), fringes
+    flat, dark_e_s, bias_adu = (
+        _flat(instrument, rng),
+        _dark(instrument, rng),
+        _bias(instrument, rng),
     )
+    if instrument.structure != Structure():
+        areas = amplifier_areas(instrument)
+        Maps(flat, dark_e_s, bias_adu).add(instrument.structure, areas, rng)
+    return FixedPattern(flat, dark_e_s, bias_adu, fringes)
 
 
 def _flat(instrument: Instrument, rng: np.random.Generator) -> Light:
@@ -211,7 +218,9 @@ def calibrate(
 ) -> npt.NDArray[np.float32]:
     """What a reduction pipeline makes of it: bias and dark subtracted, divided by the flat."""
     dark_adu = pattern.dark_e_s * exposure_s / instrument.detector.gain_e_adu
-    reduced: npt.NDArray[np.float32] = ((adu - pattern.bias_adu - dark_adu) / pattern.flat).astype(
+    # Where no light falls there is nothing to divide by.
+    flat = np.where(pattern.flat > 0, pattern.flat, np.float32(1))
+    reduced: npt.NDArray[np.float32] = ((adu - pattern.bias_adu - dark_adu) / flat).astype(
         np.float32
     )
     return reduced

@@ -12,6 +12,8 @@ from nightsift.simulate.sky import Image, Light
 
 Maps = Image | Light | float
 ReadOut = Callable[[Light, np.random.Generator], Light]
+# A star must stand out of the noise by this much for its width to be known to a tenth.
+CLEAR_SNR = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,8 +81,7 @@ class Facts:
         exposure_s: seconds.
         saturation_adu: the largest number a pixel can have.
         gain_e_adu: electrons per ADU.
-        clear_stars: stars bright enough to show what happens to them; None where they are not
-            counted.
+        clear_stars: stars bright enough to show what happens to them (`CLEAR_SNR`).
     """
 
     shape: tuple[int, int]
@@ -90,7 +91,7 @@ class Facts:
     exposure_s: float
     saturation_adu: float
     gain_e_adu: float
-    clear_stars: int | None = None
+    clear_stars: int
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from nightsift.simulate.detector import FixedPattern, calibrate, detect, digitise
-from nightsift.simulate.effect import Effect, Facts
+from nightsift.simulate.effect import CLEAR_SNR, Effect, Facts
 from nightsift.simulate.instrument import Instrument
+from nightsift.simulate.pipeline import Place, debayer, finish
 from nightsift.simulate.psf import Psf, convolve, render_stars
+from nightsift.simulate.scenery import Scenery
 from nightsift.simulate.sky import BANDS, Image, Light
 
 Pixels = npt.NDArray[np.uint16] | npt.NDArray[np.int16] | npt.NDArray[np.float32]
@@ -32,6 +34,10 @@ class Scene:
         sky_e: sky at the centre, electrons per pixel.
         gradient: fractional change of the sky from edge to edge, (x, y).
         effect: what is wrong.
+        purpose: kernel that the stars are spread with on purpose, of unit sum; None for none.
+        ring_px: diameter of the rings of a deliberate defocus, 0 for none.
+        place: of the field on the detector.
+        scenery: light beside that of the stars; None for none.
     """
 
     instrument: Instrument
@@ -44,21 +50,35 @@ class Scene:
     sky_e: float
     gradient: tuple[float, float] = (0.0, 0.0)
     effect: Effect = field(default_factory=Effect)
+    purpose: Image | None = None
+    ring_px: float = 0.0
+    place: Place = field(default_factory=Place)
+    scenery: Scenery | None = None
 
     @property
     def facts(self) -> Facts:
         """What defects must know."""
         detector = self.instrument.detector
         dark_e = detector.dark_e_s * self.exposure_s
+        noise_e = float(np.sqrt(self.sky_e + dark_e + detector.read_noise_e**2))
         return Facts(
             shape=detector.shape,
-            fwhm_px=self.psf.fwhm_px,
+            # A defect shows on a ring only where it is not small against it.
+            fwhm_px=float(np.hypot(self.psf.fwhm_px, 0.7 * self.ring_px)),
             sky_e=self.sky_e,
-            noise_e=float(np.sqrt(self.sky_e + dark_e + detector.read_noise_e**2)),
+            noise_e=noise_e,
             exposure_s=self.exposure_s,
             saturation_adu=detector.saturation_adu,
             gain_e_adu=detector.gain_e_adu,
+            clear_stars=self._clear_stars(noise_e),
         )
+
+    def _clear_stars(self, noise_e: float) -> int:
+        """Stars within the frame that stand out by `CLEAR_SNR` in an aperture of 3 FWHM."""
+        height, width = self.instrument.detector.shape
+        inside = (self.x >= 0) & (self.x < width) & (self.y >= 0) & (self.y < height)
+        aperture_px = np.pi * (1.5 * self.psf.fwhm_px) ** 2
+        return int(np.sum(self.flux_e[inside] > CLEAR_SNR * noise_e * np.sqrt(aperture_px)))
 
 
 def expose(scene: Scene, pattern: FixedPattern, rng: np.random.Generator) -> Pixels:
@@ -68,8 +88,12 @@ def expose(scene: Scene, pattern: FixedPattern, rng: np.random.Generator) -> Pix
     adu = digitise(electrons, scene.instrument, pattern, rng)
     if scene.effect.readout is not None:
         adu = np.clip(np.rint(scene.effect.readout(adu, rng)), 0, detector.saturation_adu)
+    usage = scene.instrument.usage
     if detector.dtype == "float32":
-        return calibrate(adu, scene.instrument, pattern, scene.exposure_s)
+        reduced = calibrate(adu, scene.instrument, pattern, scene.exposure_s)
+        return finish(debayer(reduced) if usage.debayered else reduced, usage, scene.place)
+    if usage.debayered:
+        adu = np.rint(debayer(adu))
     if detector.dtype == "int16":
         return adu.astype(np.int16)
     return adu.astype(np.uint16)
@@ -79,6 +103,9 @@ def light(scene: Scene, pattern: FixedPattern) -> Light:
     """(H, W) expected electrons, without noise."""
     effect = scene.effect
     out = starlight(scene)
+    if scene.scenery is not None:
+        noise_e = scene.facts.noise_e
+        out += scene.scenery.gas_and_galaxies(out.shape, _moved(scene), noise_e)
     out *= effect.transmission
     sky = sky_light(scene, pattern)
     sky *= effect.sky_factor
@@ -94,7 +121,8 @@ def starlight(scene: Scene) -> Light:
     """(H, W) electrons of the stars before clouds."""
     height, width = shape = scene.instrument.detector.shape
     effect = scene.effect
-    pad = effect.kernel.shape[0] // 2 if effect.kernel is not None else 0
+    kernels = [kernel for kernel in (scene.purpose, effect.kernel) if kernel is not None]
+    pad = sum(kernel.shape[0] // 2 for kernel in kernels)
     dx, dy = effect.shift_px
     canvas = render_stars(
         shape,
@@ -105,9 +133,19 @@ def starlight(scene: Scene) -> Light:
         threshold=_WINGS * scene.facts.noise_e,
         pad=pad,
     )
-    if effect.kernel is None:
-        return canvas
-    return convolve(canvas, effect.kernel)[pad : pad + height, pad : pad + width]
+    if scene.scenery is not None:
+        x, y = scene.x + dx, scene.y + dy
+        inner = canvas[pad : pad + height, pad : pad + width]
+        inner += scene.scenery.around_bright_stars(shape, x, y, scene.flux_e, scene.facts.noise_e)
+    for kernel in kernels:
+        canvas = convolve(canvas, kernel)
+    return canvas[pad : pad + height, pad : pad + width]
+
+
+def _moved(scene: Scene) -> Place:
+    """Where the field lies, with the jump of a defect."""
+    (x, y), (dx, dy) = scene.place.shift_px, scene.effect.shift_px
+    return scene.place._replace(shift_px=(x + dx, y + dy))
 
 
 def sky_light(scene: Scene, pattern: FixedPattern) -> Light:

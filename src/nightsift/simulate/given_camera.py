@@ -22,8 +22,12 @@ _FULLEST_PIXEL_E = 150_000.0
 # sigma, no light falls: dark columns, corners that a filter's frame covers.
 _DARK_AREA, _DARK_SHARE, _DARK_SIGMA = 0.005, 0.15, 10.0
 _GAIN_KEY = re.compile(r"(E|A)?GAIN(_?0?1)?$")
-# Nowhere is the sky so much brighter than usual; what is, is a galaxy or the glare of a star.
-_BRIGHTEST = 1.15
+# The smooth vignetting lies between these; a fit to the frame leaves out what is apart from it.
+_SMOOTH = (0.3, 1.5)
+_FITS, _FIT_SIGMA = 5, 3.0
+# Below the one share of the smooth light a pixel is in the shade of something; below the other
+# share of the level it is so for certain.
+_DARKER, _SHADE = 0.95, 0.6
 
 
 class SkyLight(NamedTuple):
@@ -32,7 +36,7 @@ class SkyLight(NamedTuple):
     Attributes:
         gain_e_adu: electrons per ADU. gain_known: whether the header says so.
         sky_e: electrons per pixel, typical.
-        lit: (H, W) share of the sky's light that each pixel gets, 0 in dark columns.
+        lit: (H, W) share of the sky's light that each pixel gets, about 1, 0 in dark columns.
     """
 
     gain_e_adu: float
@@ -69,8 +73,34 @@ def sky_light(
         above = level
     if above is not None:
         sky_adu = min(sky_adu, max(above, 0.01 * noise_adu))
-    lit: Image = np.clip(1 + (back_adu - level) / max(sky_adu, noise_adu), 0, _BRIGHTEST)
-    return SkyLight(gain, known, sky_adu * gain, lit)
+    return SkyLight(gain, known, sky_adu * gain, _lit(back_adu, level, max(sky_adu, noise_adu)))
+
+
+def _lit(back_adu: Image, level: float, sky_adu: float) -> Image:
+    """(H, W) share of the sky's light: a smooth vignetting, and what is much darker than that.
+
+    What is brighter is a galaxy or the glare of a star and gets no more of the sky than others.
+    """
+    height, width = back_adu.shape
+    v, u = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None, :]
+    terms = [
+        np.broadcast_to(term, back_adu.shape) for term in (1 + 0 * v, u, v, u * u, u * v, v * v)
+    ]
+    step = max(1, min(height, width) // 64)
+    some = np.stack([term[::step, ::step].ravel() for term in terms], axis=1)
+    share = 1 + (back_adu - level) / sky_adu
+    values = share[::step, ::step].ravel()
+    # What is dark from the start must not bend the fit to the rest.
+    kept = values > _SHADE
+    for _ in range(_FITS):
+        factors = np.linalg.lstsq(some[kept], values[kept], rcond=None)[0]
+        apart = np.abs(values - some @ factors)
+        kept = apart <= max(_FIT_SIGMA * 1.4826 * float(np.median(apart[kept])), 1e-6)
+    smooth = np.clip(sum(f * term for f, term in zip(factors, terms, strict=True)), *_SMOOTH)
+    # From the smooth share to the frame's own, over a fifth of the light.
+    dark = np.clip((_DARKER - share / smooth) / 0.2, 0, 1)
+    lit: Image = smooth * (1 - dark) + np.maximum(share, 0) * dark
+    return lit
 
 
 def _above_offset(header: Mapping[str, Any], back_adu: Image, noise_adu: float) -> float | None:

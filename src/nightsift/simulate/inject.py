@@ -26,7 +26,11 @@ _FWHM_OF_SIGMA = 2.355
 # compared; stars cover less than half. Fainter structures than so many sigma are left.
 _BLOCK_FWHM, _BLOCKS, _WIDE_SIGMA = 3.0, 3, 0.5
 # The edge of a filter is at least as long as this share of the frame's shorter side.
-_LONG = 0.4
+_LONG = 0.6
+# Dark or bright rows and columns: a median over some hundred pixels differs so much by no chance.
+_ROW_SIGMA = 1.0
+# What stands out of the noise by so many sigma stays on its pixel when the stars move.
+_HOT_SIGMA = 5.0
 # With less of the sky's light than this nothing is seen of the stars either.
 _DARK = 0.1
 
@@ -66,10 +70,13 @@ def take_apart(
     """
     data = np.ascontiguousarray(pixels, dtype=np.float64)
     width = star_width(pixels)
-    sky = sep.Background(data, bw=64, bh=64)
-    noise = max(float(sky.globalrms), 1e-9 * max(1.0, float(np.abs(data).max())))
-    back = sky.back()
-    back += _wide_structures(data - back, width.fwhm_px, noise)
+    sky = sep.Background(data, bw=64, bh=64, fw=5, fh=5)
+    # The scatter of the sky holds unresolved stars too, the noise of single pixels does not.
+    noise = min(width.noise_adu, float(sky.globalrms))
+    noise = max(noise, 1e-9 * max(1.0, float(np.abs(data).max())))
+    back = np.asarray(sky.back(), dtype=np.float64)
+    back = back + _wide_structures(data - back, width.fwhm_px, noise)
+    back = back + _rows_and_columns(data - back, noise)
     clean = data - back
     stellar = _stellar(clean, sky.rms() + 1e-12, width.fwhm_px)
     # What lies far below the sky is a fault of the camera and stays where it is.
@@ -114,6 +121,15 @@ def _wide_structures(clean: Image, fwhm_px: float, noise_adu: float) -> Image:
     return smooth[:height, :width]
 
 
+def _rows_and_columns(clean: Image, noise_adu: float) -> Image:
+    """(H, W) what whole rows and columns have in common, where it is more than noise."""
+    out = np.zeros_like(clean)
+    for axis in (0, 1):
+        middle = np.median(clean, axis=axis, keepdims=True)
+        out += np.where(np.abs(middle) > _ROW_SIGMA * noise_adu, middle, 0.0)
+    return out
+
+
 def _stellar(clean: Image, rms: Image, fwhm_px: float) -> npt.NDArray[np.bool_]:
     """(H, W) where stars are; what is sharper than stars in one direction at least is none."""
     sep.set_extract_pixstack(max(300_000, clean.size // 4))
@@ -148,23 +164,28 @@ def inject(
     gain, given = facts.gain_e_adu, facts.sky_e * parts.lit
     read = max(facts.noise_e**2 - facts.sky_e, 0.0)
     base = np.maximum(read + given, 1e-9)
-    stars, variance = _changed_stars(parts, effect, base)
+    stars, variance, taken = _changed_stars(parts, effect, base)
     sky = (given * effect.sky_factor + effect.light_e * parts.lit) * effect.shade
     # What the pixels between the stars keep of their noise where less light falls on them.
     needed = np.maximum(read + sky, 1e-9)
     keep = np.sqrt(np.minimum(needed / base, 1))
+    # A star that moves brings the noise of its own pixels: there must not be both.
+    quiet = (taken > parts.stellar) & (np.abs(parts.rest_adu) * gain < _HOT_SIGMA * facts.noise_e)
+    keep = np.where(quiet, 0.0, keep)
     variance = variance + base * (1 - parts.stellar) * keep**2
     missing = needed + np.maximum(stars, 0) * gain - variance
+    if pixels.dtype.kind != "f":  # whole numbers bring the noise of rounding
+        missing -= gain**2 / 12 * (missing > 1e-6 * base)
     missing[missing < 1e-6 * base] = 0
-    out = parts.back_adu + parts.rest_adu * keep + stars + (sky - given) / gain
+    out: npt.NDArray[Any] = parts.back_adu + parts.rest_adu * keep + stars + (sky - given) / gain
     out += np.sqrt(missing) / gain * rng.standard_normal(facts.shape)
     if effect.readout is not None:
         out = effect.readout(out, rng)
     return _as_read(out, pixels, facts.saturation_adu)
 
 
-def _changed_stars(parts: Parts, effect: Effect, base: Image) -> tuple[Image, Image]:
-    """Starlight after the effect in ADU, and the variance that its pixels carry, electrons^2."""
+def _changed_stars(parts: Parts, effect: Effect, base: Image) -> tuple[Image, Image, Image]:
+    """Starlight after the effect, ADU, the variance that it carries, electrons^2, and its place."""
     facts = parts.facts
     stars, stellar = parts.stars_adu, parts.stellar
     if effect.shift_px != (0.0, 0.0):
@@ -178,7 +199,7 @@ def _changed_stars(parts: Parts, effect: Effect, base: Image) -> tuple[Image, Im
         stars = oaconvolve(stars, effect.kernel, mode="same")
         variance = np.maximum(oaconvolve(variance, effect.kernel**2, mode="same"), 0)
     factor = effect.transmission * effect.shade
-    return stars * factor, variance * factor**2
+    return stars * factor, variance * factor**2, stellar
 
 
 def _shifted(image: Image, shift_px: tuple[float, float]) -> Image:

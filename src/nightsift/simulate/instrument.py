@@ -7,6 +7,8 @@ from dataclasses import dataclass, field, fields, replace
 
 from nightsift.errors import NightsiftError
 from nightsift.simulate.sky import BANDS
+from nightsift.simulate.structure import EDGES, Structure
+from nightsift.simulate.usage import Usage
 
 HEADERS = ("maxim", "nina", "sharpcap", "sbig_old", "observatory", "robotic", "theskyx")
 MOUNTS = ("german", "fork", "altaz")
@@ -170,6 +172,8 @@ class Instrument:
     Attributes:
         telescope: for the header. camera: for the header.
         header: whose habits its headers and file names follow, of `HEADERS`.
+        structure: what of the camera shows in every frame.
+        usage: how it is used, on what sort of field.
 
     Raises:
         NightsiftError: a value is impossible, or a star is wider than the frame.
@@ -182,6 +186,8 @@ class Instrument:
     detector: Detector
     mount: Mount
     site: Site
+    structure: Structure = field(default_factory=Structure)
+    usage: Usage = field(default_factory=Usage)
 
     def __post_init__(self) -> None:
         _check_ranges(self)
@@ -252,6 +258,23 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "step_adu": (1, 256),
     "prnu": (0, 0.2),
     "fringing": (0, 0.5),
+    "edge_loss": (0, 1),
+    "edge_reach": (0, 0.45),
+    "amplifier_gain": (0, 0.2),
+    "overscan_px": (0, 512),
+    "dark_rows_px": (0, 512),
+    "defocus_px": (0, 100),
+    "defocus_drift": (-0.5, 0.5),
+    "trail_px": (0, 200),
+    "trail_deg": (0, 360),
+    "turn_deg": (-180, 180),
+    "crowding": (0, 1000),
+    "fewest_stars": (1, 1000),
+    "poor_seeing": (0, 0.5),
+    "sky_unrest": (0, 1),
+    "spikes": (0, 0.3),
+    "halo": (0, 0.3),
+    "ghosts": (0, 0.1),
     "latitude_deg": (-90, 90),
     "sky_mag": (10, 23),
     "seeing_arcsec": (0.1, 60),
@@ -259,7 +282,14 @@ _BOUNDS: dict[str, tuple[float, float]] = {
 
 
 def _check_ranges(instrument: Instrument) -> None:
-    parts = (instrument.optics, instrument.detector, instrument.mount, instrument.site)
+    parts = (
+        instrument.optics,
+        instrument.detector,
+        instrument.mount,
+        instrument.site,
+        instrument.structure,
+        instrument.usage,
+    )
     for part in parts:
         for own in fields(part):
             value = getattr(part, own.name)
@@ -279,6 +309,7 @@ def _check_choices(instrument: Instrument) -> None:
         ("header", instrument.header, HEADERS),
         ("kind", instrument.mount.kind, MOUNTS),
         ("psf", instrument.optics.psf, PSFS),
+        ("edge", instrument.structure.edge, EDGES),
         ("amplifiers", detector.amplifiers, (1, 2, 4)),
         ("dtype", detector.dtype, ("uint16", "int16", "float32")),
         ("number of colour_matrix", len(detector.colour_matrix), (0, 4)),

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.ndimage import affine_transform
 
 from nightsift.simulate.inject import Parts
-from nightsift.simulate.sky import Image, Light
+from nightsift.simulate.sky import Image
 
 # Share of the variance of white noise that interpolation by cubic splines leaves, measured.
 _KEPT_VARIANCE = 0.764
@@ -15,21 +15,8 @@ _DEEP_SIGMA = 5.0
 _BRIGHTER = 1.5
 
 
-def with_detector(parts: Parts, wide_adu: Light) -> Parts:
-    """The same frame with light of the detector taken from the stars and given to the rest.
-
-    Args:
-        parts: of a frame.
-        wide_adu: (H, W) light that belongs to the detector where stars are.
-    """
-    moved = wide_adu * parts.stellar
-    return parts._replace(stars_adu=parts.stars_adu - moved, rest_adu=parts.rest_adu + moved)
-
-
 def move_stars(
     parts: Parts,
-    light: Image,
-    wide_adu: Light,
     *,
     turn_deg: float,
     centre: tuple[float, float],
@@ -43,8 +30,6 @@ def move_stars(
 
     Args:
         parts: of a frame.
-        light: (H, W) share of the sky's light that each pixel gets.
-        wide_adu: (H, W) light of the detector where stars are, as for `with_detector`.
         turn_deg: counter-clockwise where y grows upwards.
         centre: (x, y) of the rotation in units of width and height.
         shift_px: (dx, dy).
@@ -52,21 +37,29 @@ def move_stars(
     """
     if not turn_deg and shift_px == (0, 0):
         return parts
-    noise = parts.facts.noise_e / parts.facts.gain_e_adu
+    noise = _noise_adu(parts)
     stars, stellar, came_from = (
         _shifted(_turned(image, turn_deg, centre), shift_px)
-        for image in (parts.stars_adu, parts.stellar, light)
+        for image in (parts.stars_adu, parts.stellar, parts.lit)
     )
     stellar = (stellar > 0.5).astype(np.float64)
     if turn_deg % 180:
-        stars += np.sqrt(1 - _KEPT_VARIANCE) * noise * rng.standard_normal(stars.shape)
-    stars *= stellar * np.clip(light / np.maximum(came_from, 0.05), 0, _BRIGHTER)
-    # Where stars were the rest holds the detector's light alone, without noise.
-    noisy = parts.rest_adu + parts.stellar * noise * rng.standard_normal(stars.shape)
-    rest = np.where(
-        (stellar > 0) & (np.abs(noisy - wide_adu) < _DEEP_SIGMA * noise), wide_adu, noisy
-    )
+        stars = stars + np.sqrt(1 - _KEPT_VARIANCE) * noise * rng.standard_normal(stars.shape)
+    # Splines overshoot beside a saturated star, down to pixels that are blacker than black.
+    stars = np.maximum(stars, -_DEEP_SIGMA * noise) * stellar
+    stars = stars * np.clip(parts.lit / np.maximum(came_from, 0.05), 0, _BRIGHTER)
+    # Where stars were the rest holds no noise; where they come to it must hold none.
+    rest = parts.rest_adu + parts.stellar * noise * rng.standard_normal(stars.shape)
+    rest = np.where((stellar > 0) & (np.abs(rest) < _DEEP_SIGMA * noise), 0.0, rest)
     return parts._replace(stars_adu=stars, stellar=stellar, rest_adu=rest)
+
+
+def _noise_adu(parts: Parts) -> Image:
+    """(H, W) RMS of blank sky: of the read-out alone where no light falls."""
+    facts = parts.facts
+    read = max(facts.noise_e**2 - facts.sky_e, 0.0)
+    noise: Image = np.sqrt(read + facts.sky_e * parts.lit) / facts.gain_e_adu
+    return noise
 
 
 def _turned(image: Image, turn_deg: float, centre: tuple[float, float]) -> Image:

@@ -22,9 +22,13 @@ from nightsift.simulate.conditions import (
 from nightsift.simulate.effect import Effect
 from nightsift.simulate.exposure import Scene
 from nightsift.simulate.instrument import Instrument
+from nightsift.simulate.pipeline import Place
 from nightsift.simulate.psf import Psf
+from nightsift.simulate.scenery import Scenery, draw_scenery
+from nightsift.simulate.series import draw_changes, draw_pointings, draw_visits
 from nightsift.simulate.sky import BANDS, Image, airmass, altitude_deg
 from nightsift.simulate.stars import StarField, draw_field, on_detector, transit_dip
+from nightsift.simulate.usage import purpose_kernel, ring_px
 
 # Share of what a pixel can hold.
 _FULLEST_SKY = 0.3
@@ -49,6 +53,7 @@ class NightPlan:
         dip: relative flux of the target.
         field: the stars. zero_e: electrons of magnitude 0 in one exposure above the air.
         moving: (u, v, du, dv, magnitude) of an asteroid, px and px per second, or None.
+        scenery: light beside that of the stars, or None.
     """
 
     instrument: Instrument
@@ -71,6 +76,7 @@ class NightPlan:
     dip: Image
     field: StarField
     moving: tuple[float, float, float, float, float] | None
+    scenery: Scenery | None = None
 
     def __len__(self) -> int:
         return len(self.bands)
@@ -91,14 +97,15 @@ class NightPlan:
         zero = instrument.electrons_per_s(band) * self.exposure_s * self.transparency[i]
         flux = zero * 10 ** (-0.4 * (field.magnitude + dimming))
         flux[0] *= self.dip[i]
-        x, y = on_detector(
-            field,
-            instrument.detector.shape,
-            shift_px=(float(self.shift_px[i, 0]), float(self.shift_px[i, 1])),
-            rotation_deg=float(self.rotation_deg[i]),
-            flipped=bool(self.flipped[i]),
+        lies = Place(
+            (float(self.shift_px[i, 0]), float(self.shift_px[i, 1])),
+            float(self.rotation_deg[i]),
+            bool(self.flipped[i]),
         )
-        optics = instrument.optics
+        shape = instrument.detector.shape
+        x, y = on_detector(field, shape, **lies._asdict())
+        optics, usage = instrument.optics, instrument.usage
+        progress = i / max(len(self) - 1, 1)
         psf = Psf(
             fwhm_px=float(self.fwhm_px[i]),
             kind=optics.psf,
@@ -118,6 +125,10 @@ class NightPlan:
             sky_e=float(self.sky_e[i]),
             gradient=self.gradient,
             effect=effect or Effect(),
+            purpose=purpose_kernel(usage, shape, optics.obstruction, progress),
+            ring_px=ring_px(usage, shape, progress),
+            place=lies,
+            scenery=self.scenery,
         )
 
 
@@ -129,7 +140,10 @@ def draw_night(
     exposure = float(rng.choice(site.exposures_s))
     bands = draw_bands(rng, instrument, n)
     time = draw_times(rng, n, exposure + site.overhead_s, site.overhead_s)
-    start, declination = draw_pointing(rng, site.latitude_deg, float(time[-1]))
+    days_s: Image = np.zeros(n)
+    if instrument.usage.series:
+        days_s, time = draw_visits(rng, n)
+    start, declination = draw_pointing(rng, site.latitude_deg, float(time.max()))
     hour_angle = start + time / 3600 * 15.041
     altitude = altitude_deg(site.latitude_deg, declination, hour_angle)
     mass = airmass(altitude)
@@ -139,11 +153,17 @@ def draw_night(
     unrest = draw_unrest(rng)
     fwhm = draw_seeing(rng, instrument, mass, unrest)
     sky_e = draw_sky(rng, instrument, bands, time, mass, exposure)
+    if instrument.usage.series:
+        fwhm, sky_e = draw_changes(rng, days_s, fwhm, sky_e)
     # Nobody exposes until the sky fills the pixels.
     shorter = min(1.0, _FULLEST_SKY * instrument.detector.capacity_e / float(sky_e.max()))
     exposure, sky_e = exposure * shorter, sky_e * shorter
     shift = draw_shifts(rng, instrument, time, flipped)
-    field = _draw_stars(rng, instrument, bands[0], exposure, sky_e, fwhm, mass)
+    if instrument.usage.series:
+        shift = shift + draw_pointings(rng, days_s)
+    # Bright stars are chosen for defocus: the light of one is spread over its ring.
+    widths = np.hypot(fwhm, ring_px(instrument.usage, instrument.detector.shape, 0.0))
+    field = _draw_stars(rng, instrument, bands[0], exposure, sky_e, widths, mass)
     hours = time / 3600
     depth = float(rng.choice([0.0, 1.0])) * 10 ** rng.uniform(-3, -1.6)
     return NightPlan(
@@ -153,7 +173,7 @@ def draw_night(
         declination_deg=declination,
         bands=bands,
         exposure_s=exposure,
-        time_s=time,
+        time_s=days_s + time,
         airmass=mass,
         altitude_deg=altitude,
         fwhm_px=fwhm,
@@ -161,7 +181,8 @@ def draw_night(
         sky_e=sky_e,
         gradient=(float(rng.normal(0, 0.03)), float(rng.normal(0, 0.03))),
         shift_px=shift,
-        rotation_deg=mount.rotation_deg_h * hours * rng.uniform(-1, 1),
+        rotation_deg=mount.rotation_deg_h * hours * rng.uniform(-1, 1)
+        + instrument.usage.turn_deg * np.linspace(0, 1, n),
         flipped=flipped,
         transparency=1 + unrest * (0.004 * slow(rng, n) + 0.0015 * rng.normal(size=n)),
         dip=transit_dip(
@@ -172,6 +193,9 @@ def draw_night(
         ),
         field=field,
         moving=_draw_asteroid(rng, instrument, field),
+        scenery=draw_scenery(
+            rng, instrument.usage, instrument.detector.shape, float(np.median(fwhm))
+        ),
     )
 
 
@@ -204,6 +228,8 @@ def _draw_stars(
         faintest=magnitude(0.1 * noise),
         detected=magnitude(6 * noise),
         target=magnitude(peak),
+        crowding=instrument.usage.crowding,
+        fewest=instrument.usage.fewest_stars,
     )
 
 

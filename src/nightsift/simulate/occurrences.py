@@ -9,6 +9,7 @@ import numpy as np
 
 from nightsift.simulate.defects.catalogue import DEFECTS, Defect
 from nightsift.simulate.effect import Effect, Facts, Moment
+from nightsift.simulate.visibility import is_visible
 
 _LABELS = ("good", "marginal", "bad")
 
@@ -21,12 +22,14 @@ class Occurrence(NamedTuple):
         strength: in the defect's unit, >= 0.
         seed: of its geometry, shared by the frames of a spell.
         elapsed_s: since the spell began.
+        steady: whether all frames of the night have it alike.
     """
 
     kind: str
     strength: float
     seed: int
     elapsed_s: float = 0.0
+    steady: bool = False
 
 
 class Truth(NamedTuple):
@@ -43,15 +46,20 @@ class Truth(NamedTuple):
 def apply(
     occurrences: Sequence[Occurrence], facts: Facts, rng: np.random.Generator
 ) -> tuple[Effect, list[Truth]]:
-    """The effect of all `occurrences` on a frame, and the truth about each."""
+    """The effect of all `occurrences` on a frame, and the truth about each.
+
+    What would be bad and cannot be seen on this frame is called marginal.
+    """
     effect, truths = Effect(), []
-    for kind, strength, seed, elapsed_s in occurrences:
+    for kind, strength, seed, elapsed_s, steady in occurrences:
         defect = DEFECTS[kind]
         made, parameters = defect.make(
             facts, strength, Moment(elapsed_s, rng), np.random.default_rng(seed)
         )
         effect = effect.then(made)
-        label = defect.label(strength)
+        label = defect.label(strength, steady=steady)
+        if label == "bad" and not is_visible(made, facts):
+            label = "marginal"
         truths.append(Truth(kind, defect.cause, strength, defect.unit, label, parameters))
     return effect, truths
 

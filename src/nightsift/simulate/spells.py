@@ -13,8 +13,15 @@ from nightsift.simulate.occurrences import Occurrence
 from nightsift.simulate.sky import Image
 
 _COMBINED_SHARE = 0.15
-_TRIES = 300
-_FEWEST_KINDS = 3
+_TRIES, _TRIES_PER_FRAME = 300, 20
+# A night of so many frames has at least so many bad ones: fewer measure nothing.
+_LONG_NIGHT, _FEWEST_BAD = 12, 3
+# Frames with a weaker defect, in units of those with one that makes them bad; no more frames
+# than this share of the night have any, unless more are to be bad.
+_WEAKER, _TOUCHED = 1.0, 0.85
+# One defect that changes all night makes no more frames bad than this: the others show what the
+# night would be.
+_LASTING_BAD = 0.5
 # A steady one must be as strong as this, or nobody could tell it from how the telescope is.
 _STEADY_LEVEL = 0.5
 
@@ -24,7 +31,8 @@ class DefectSpec:
     """How many defects, and how strong.
 
     Attributes:
-        bad_fraction: share of frames an observer would reject, 0-0.8.
+        bad_fraction: share of frames an observer would reject, 0-0.8, on average over nights
+            also where they are short.
         faintest: lowest level of a defect's peak, 0 (faint) to 1 (gross).
         grossest: highest level, likewise.
         kinds: of `DEFECTS`; empty for all.
@@ -81,7 +89,7 @@ def plan_defects(rng: np.random.Generator, time_s: Image, spec: DefectSpec) -> P
     """The defects of each frame of a night.
 
     Spells and singles of ever different kinds are added until the wanted number of frames
-    would be rejected, at least 3 where `bad_fraction` is not 0.
+    would be rejected (`_wanted_bad`), never more. At most as many frames have a weaker defect.
 
     Args:
         rng: draws everything.
@@ -94,24 +102,60 @@ def plan_defects(rng: np.random.Generator, time_s: Image, spec: DefectSpec) -> P
     if spec.lasting and rng.random() < spec.lasting:
         _add_lasting(plan, time_s, spec, rng)
         return plan
-    wanted = max(3, round(time_s.size * spec.bad_fraction))
-    singles = max(2, round(spec.singles * wanted))
+    wanted = _wanted_bad(time_s.size, spec.bad_fraction, rng)
+    singles = min(wanted, max(2, round(spec.singles * wanted)))
     spells = spec.kinds_with(lambda defect: defect.course is not None)
     order = _Order(rng, spells)
     for _ in range(_TRIES if spells else 0):
         left = wanted - singles - _count_bad(plan)
         if left <= 0:
             break
-        _add_spell(plan, order.next(), left, time_s, spec, rng)
+        trial = _with_spell(plan, order.next(), left, time_s, spec, rng)
+        if _fits(trial, wanted - singles, _most_weaker(wanted, time_s.size)):
+            plan = trial
     order = _Order(rng, spec.kinds_with(lambda defect: defect.course is None) or spells)
-    for _ in range(_TRIES):
-        if _count_bad(plan) >= wanted and _count_kinds(plan) >= min(_FEWEST_KINDS, order.size):
-            break
-        kind, i = order.next(), int(rng.integers(time_s.size))
-        if not plan[i]:
-            plan[i].append(_occurrence(kind, DEFECTS[kind].strength(spec.draw_level(rng)), rng))
+    _add_singles(plan, wanted, order, spec, rng)
     _combine(plan, spec, rng)
     return plan
+
+
+def _wanted_bad(n: int, share: float, rng: np.random.Generator) -> int:
+    """How many of `n` frames are to be bad: `n * share`, rounded up or down at random.
+
+    The average over many nights is the share, however short they are: of six frames at a share
+    of a quarter one is bad on one night and two on the next. A night of a dozen frames or more
+    has at least three, and no night consists of bad frames only.
+    """
+    wanted = int(n * share + rng.random())
+    return max(wanted, _FEWEST_BAD) if n >= _LONG_NIGHT else min(wanted, n - 1)
+
+
+def _most_weaker(wanted: int, n: int) -> int:
+    """How many frames may have a weaker defect where `wanted` of `n` are to be bad."""
+    return max(0, min(max(1, round(_WEAKER * wanted)), round(_TOUCHED * n) - wanted))
+
+
+def _fits(plan: Plan, wanted: int, weaker: int) -> bool:
+    """Whether no more than `wanted` frames are bad and no more than `weaker` less than that."""
+    bad = _count_bad(plan)
+    return bad <= wanted and sum(map(bool, plan)) - bad <= weaker
+
+
+def _add_singles(
+    plan: Plan, wanted: int, order: _Order, spec: DefectSpec, rng: np.random.Generator
+) -> None:
+    """Defects on single frames until `wanted` are bad."""
+    bad, weaker = _count_bad(plan), sum(map(bool, plan)) - _count_bad(plan)
+    most = _most_weaker(wanted, len(plan))
+    for _ in range(max(_TRIES, _TRIES_PER_FRAME * wanted) if order.size else 0):
+        if bad >= wanted:
+            break
+        kind, i = order.next(), int(rng.integers(len(plan)))
+        single = _occurrence(kind, DEFECTS[kind].strength(spec.draw_level(rng)), rng)
+        is_bad = _count_bad([[single]]) == 1
+        if not plan[i] and (is_bad or weaker < most):
+            plan[i].append(single)
+            bad, weaker = bad + is_bad, weaker + (not is_bad)
 
 
 def plan_single(rng: np.random.Generator, spec: DefectSpec) -> list[Occurrence]:
@@ -145,18 +189,15 @@ def _occurrence(kind: str, strength: float, rng: np.random.Generator) -> Occurre
 
 def _count_bad(plan: Plan) -> int:
     return sum(
-        any(DEFECTS[o.kind].label(o.strength) == "bad" for o in occurrences) for occurrences in plan
+        any(DEFECTS[o.kind].label(o.strength, steady=o.steady) == "bad" for o in occurrences)
+        for occurrences in plan
     )
 
 
-def _count_kinds(plan: Plan) -> int:
-    return len({o.kind for occurrences in plan for o in occurrences})
-
-
-def _add_spell(
+def _with_spell(
     plan: Plan, kind: str, left: int, time_s: Image, spec: DefectSpec, rng: np.random.Generator
-) -> None:
-    """One spell where the night is still free, or none if the place drawn is taken."""
+) -> Plan:
+    """One spell more where the night is still free, or none if the place drawn is taken."""
     defect, n = DEFECTS[kind], time_s.size
     assert defect.course is not None
     length = min(int(rng.integers(3, max(5, n // 3))), left + 2, n)
@@ -164,15 +205,21 @@ def _add_spell(
     if defect.course.ends_night:
         start = n - length
     if any(plan[max(0, start - 2) : start + length + 2]):
-        return
+        return plan
     peak = defect.strength(spec.draw_level(rng))
     first = _occurrence(kind, peak, rng)
     strengths = peak * defect.course.shares(length, rng)
-    _spread(plan, first, strengths, time_s, start)
+    longer = [list(occurrences) for occurrences in plan]
+    _spread(longer, first, strengths, time_s, start)
+    return longer
 
 
 def _add_lasting(plan: Plan, time_s: Image, spec: DefectSpec, rng: np.random.Generator) -> None:
-    """One defect all night: steady and strong, or growing, shrinking or passing its least."""
+    """One defect all night: steady and strong, or growing, shrinking or passing its least.
+
+    A steady one is how the telescope is that night, and not bad (`Defect.label`); of one that
+    changes at most half of the frames are bad.
+    """
     kinds = spec.kinds_with(lambda defect: defect.lasts != "never")
     # Defocus is drawn first: a seed gives the frames that it always gave.
     kinds.sort(key=lambda kind: DEFECTS[kind].cause != "defocus")
@@ -184,14 +231,19 @@ def _add_lasting(plan: Plan, time_s: Image, spec: DefectSpec, rng: np.random.Gen
     t = np.linspace(-1, 1, time_s.size)
     share = np.exp(rng.normal(0, 0.05, time_s.size))
     form = rng.random()
-    if form < 0.4 and DEFECTS[kind].lasts != "changing":
+    steady = form < 0.4 and DEFECTS[kind].lasts != "changing"
+    if steady:
         level = min(max(level, _STEADY_LEVEL), spec.grossest)
     elif form < 0.7:  # a focus run, a cloud that thins and thickens again
         share *= np.abs(t - rng.uniform(-0.5, 0.5)) + 0.05
     else:  # grows or shrinks by a factor of 12 to 55
         share *= np.exp(rng.uniform(1.25, 2.0) * rng.choice([-1, 1]) * t)
     peak = DEFECTS[kind].strength(level) * share / share.max()
-    _spread(plan, _occurrence(kind, 0.0, rng), peak, time_s, 0)
+    if not steady:
+        strongest_good = np.quantile(peak, 1 - _LASTING_BAD, method="lower")
+        peak *= min(1.0, 0.999 * DEFECTS[kind].bad / float(strongest_good))
+    first = _occurrence(kind, 0.0, rng)._replace(steady=steady)
+    _spread(plan, first, peak, time_s, 0)
 
 
 def _spread(plan: Plan, first: Occurrence, strengths: Image, time_s: Image, start: int) -> None:
@@ -202,10 +254,10 @@ def _spread(plan: Plan, first: Occurrence, strengths: Image, time_s: Image, star
 
 
 def _combine(plan: Plan, spec: DefectSpec, rng: np.random.Generator) -> None:
-    """Put a second defect onto some frames that have one."""
+    """Put a second defect onto some frames that are bad by their first."""
     kinds = spec.kinds_with(lambda defect: defect.cause != "readout")
     for occurrences in plan:
-        if occurrences and kinds and rng.random() < _COMBINED_SHARE:
+        if kinds and _count_bad([occurrences]) and rng.random() < _COMBINED_SHARE:
             kind = str(rng.choice(kinds))
             if DEFECTS[kind].cause != DEFECTS[occurrences[0].kind].cause:
                 strength = DEFECTS[kind].strength(spec.draw_level(rng))

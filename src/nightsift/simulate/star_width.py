@@ -10,9 +10,8 @@ from scipy.ndimage import label, map_coordinates
 
 from nightsift.look.prepare import prepare
 from nightsift.look.scene import make_scene
+from nightsift.simulate.effect import CLEAR_SNR
 
-# A star must stand out by this much for its width to be known to a tenth.
-_CLEAR_SNR = 20.0
 _FEWEST = 3
 _MOST = 80
 _FALLBACK_FWHM_PX = 3.0
@@ -23,6 +22,7 @@ _FINE = 5
 _LOW, _HIGH = 0.7, 1.25
 # Profiles have wings: a Gaussian that fits is wider than the half maximum by about as much.
 _GAUSSIAN_EXCESS = 1.08
+_NOISE_ROWS = 512
 # A star that is dimmer in its middle than further out is a ring and has no half maximum.
 _RING_DIP = 0.85
 
@@ -33,10 +33,12 @@ class StarWidth(NamedTuple):
     Attributes:
         fwhm_px: full width at half maximum, median of the stars.
         clear_stars: how many stars are bright enough to show what happens to them.
+        noise_adu: of one pixel, blind to stars and slopes.
     """
 
     fwhm_px: float
     clear_stars: int
+    noise_adu: float
 
 
 def star_width(pixels: npt.NDArray[Any]) -> StarWidth:
@@ -55,19 +57,28 @@ def star_width(pixels: npt.NDArray[Any]) -> StarWidth:
     # Narrower than the rest by half, or longer than wide by three: neighbours that are hot,
     # hits of cosmic rays, columns.
     usual = float(np.median(stars.fwhm)) if len(stars.fwhm) else 0.0
-    usable = (stars.snr > _CLEAR_SNR) & (stars.fwhm > 0.5 * usual)
+    usable = (stars.snr > CLEAR_SNR) & (stars.fwhm > 0.5 * usual)
     usable &= np.hypot(stars.e1, stars.e2) < 0.8
-    count = int(usable.sum())
+    count, noise = int(usable.sum()), _pixel_noise(scene.pixels)
     if count < _FEWEST:
-        return StarWidth(max(usual / _GAUSSIAN_EXCESS, 1.0) if usual else _FALLBACK_FWHM_PX, count)
+        few = max(usual / _GAUSSIAN_EXCESS, 1.0) if usual else _FALLBACK_FWHM_PX
+        return StarWidth(few, count, noise)
     chosen = np.flatnonzero(usable)[np.argsort(-stars.snr[usable], kind="stable")[:_MOST]]
     fitted = float(np.median(stars.fwhm[chosen]))
     if np.median(stars.dip[chosen]) < _RING_DIP:
-        return StarWidth(fitted, count)
+        return StarWidth(fitted, count, noise)
     sky = scene.sky.level_adu
     widths = [_half_maximum(pixels, stars.x[i], stars.y[i], sky, fitted) for i in chosen]
     fwhm = float(np.clip(np.median(widths), _LOW * fitted, _HIGH * fitted))
-    return StarWidth(max(fwhm, 1.0), count)
+    return StarWidth(max(fwhm, 1.0), count, noise)
+
+
+def _pixel_noise(pixels: npt.NDArray[Any]) -> float:
+    """Of one pixel, from third differences along rows, adu: slopes and wide stars cancel."""
+    rows = pixels[:: max(1, pixels.shape[0] // _NOISE_ROWS)].astype(np.float64)
+    apart = np.diff(rows, n=3, axis=1)
+    # The squares of 1, 3, 3, 1 add up to 20; 1.4826 is for normal noise.
+    return float(1.4826 * np.median(np.abs(apart - np.median(apart))) / np.sqrt(20))
 
 
 def _half_maximum(

@@ -11,7 +11,6 @@ from nightsift.simulate.sky import Image, draw_magnitudes, stars_per_deg2
 # A field is drawn this much wider than the frame on each side, so that jumps find stars too.
 _MARGIN = 0.9
 _MOST_STARS = 80_000
-_FEWEST_IN_FRAME = 25
 
 
 @dataclass(frozen=True)
@@ -36,6 +35,8 @@ def draw_field(
     faintest: float,
     detected: float,
     target: float,
+    crowding: float = 1.0,
+    fewest: float = 25.0,
 ) -> StarField:
     """Stars of a random part of the sky, sparse to crowded, with a target near the centre.
 
@@ -45,14 +46,16 @@ def draw_field(
         scale_arcsec: per pixel.
         faintest: magnitude below which a star would not show at all.
         detected: magnitude of stars that are well seen; an observer chooses a field with at
-            least two dozen of them in the frame.
+            least `fewest` of them in the frame.
         target: magnitude of the target.
+        crowding: density against that of a usual part of the sky.
+        fewest: see `detected`.
     """
     half = max(shape) * (0.5 + _MARGIN)
     area_deg2 = (2 * half * scale_arcsec / 3600) ** 2
     frame_deg2 = shape[0] * shape[1] * (scale_arcsec / 3600) ** 2
-    crowding = float(np.exp(rng.normal(0.0, 0.8)))
-    crowding = max(crowding, _FEWEST_IN_FRAME / (frame_deg2 * float(stars_per_deg2(detected))))
+    crowding *= float(np.exp(rng.normal(0.0, 0.8)))
+    crowding = max(crowding, fewest / (frame_deg2 * float(stars_per_deg2(detected))))
     expected = float(stars_per_deg2(faintest)) * area_deg2 * crowding
     if expected > _MOST_STARS:
         # Leave out the faintest: they are noise between the others.

@@ -18,6 +18,9 @@ from nightsift.simulate.instrument import (
     Optics,
     Site,
 )
+from nightsift.simulate.peculiarities import draw_files, draw_structure, draw_usage
+from nightsift.simulate.structure import Structure
+from nightsift.simulate.usage import Usage
 
 _TRIES = 50
 # Standard deviation of the natural logarithm of each number at a variety of 1.
@@ -44,7 +47,8 @@ Part = TypeVar("Part", Optics, Detector, Mount, Site)
 def vary(instrument: Instrument, rng: np.random.Generator, variety: float) -> Instrument:
     """Another telescope of the same sort.
 
-    Every number is multiplied by a log-normal factor; the profile of the stars, the mount, the
+    Every number is multiplied by a log-normal factor; what only some telescopes have
+    (`nightsift.simulate.peculiarities`) is drawn anew; the profile of the stars, the mount, the
     habits of the header and the number of amplifiers are drawn anew with a chance of
     `variety` / 2.
 
@@ -55,7 +59,7 @@ def vary(instrument: Instrument, rng: np.random.Generator, variety: float) -> In
     """
     for _ in range(_TRIES):
         try:
-            other = _draw(instrument, rng, variety)
+            other = _peculiar(_draw(instrument, rng, variety), rng, variety)
         except NightsiftError:  # an impossible combination
             continue
         if _FWHM_PX[0] <= other.typical_fwhm_px <= _FWHM_PX[1]:
@@ -97,6 +101,24 @@ def _draw(instrument: Instrument, rng: np.random.Generator, variety: float) -> I
             exposures_s=[round(max(seconds * exposure, 2.0), 1) for seconds in site.exposures_s],
         ),
     )
+
+
+def _peculiar(instrument: Instrument, rng: np.random.Generator, variety: float) -> Instrument:
+    """With structure and use of its own; what the file describes stays where it says something."""
+    dtype, step_adu = draw_files(rng, instrument.detector, variety)
+    more = 10 ** float(rng.uniform(0, 1)) if rng.random() < 0.2 * variety else 1.0
+    detector = replace(
+        instrument.detector,
+        dtype=dtype,
+        step_adu=step_adu,
+        cosmic_rays=instrument.detector.cosmic_rays * more,
+    )
+    structure, usage = instrument.structure, instrument.usage
+    if structure == Structure():
+        structure = draw_structure(rng, detector, variety)
+    if usage == Usage():
+        usage = draw_usage(rng, detector, variety)
+    return replace(instrument, detector=detector, structure=structure, usage=usage)
 
 
 def _matrix(rng: np.random.Generator) -> list[float]:

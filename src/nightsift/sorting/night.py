@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import logging
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from nightsift.errors import NightsiftError
 from nightsift.fits.calibration import calibration_kind
 from nightsift.fits.folders import find_files
 from nightsift.fits.header import FrameInfo
+from nightsift.heuristics.limits import Limits
 from nightsift.heuristics.table import feature_table
 from nightsift.look.look import Look
 from nightsift.look.store import LookStore
@@ -23,6 +24,8 @@ from nightsift.models.card import ModelCard
 from nightsift.night.night import NightSet
 from nightsift.night.reading import Bar, no_bar, read_nights
 from nightsift.night.sources import Sources
+from nightsift.sorting.ignore import check_ignored, ignore_reasons
+from nightsift.sorting.limits import limit_verdicts
 from nightsift.sorting.moving import REJECTED
 from nightsift.sorting.verdicts import add_verdicts
 from nightsift.training.card import wanted_by
@@ -42,12 +45,16 @@ class Verdicts:
         features: what was measured, one row per file.
         nights: the frames.
         card: of the weights.
+        ignored: reasons for which no frame was rejected.
+        limits: that the observer has set.
     """
 
     table: pd.DataFrame
     features: pd.DataFrame
     nights: NightSet
     card: ModelCard
+    ignored: tuple[str, ...] = ()
+    limits: Limits = field(default_factory=Limits)
 
 
 def judge_folders(
@@ -56,6 +63,8 @@ def judge_folders(
     load: Callable[[], LoadedModel],
     store: LookStore,
     *,
+    ignore: Sequence[str] = (),
+    limits: Limits | None = None,
     max_gap_h: float = 4.0,
     passed_over: frozenset[Path] = frozenset(),
     workers: int = 0,
@@ -74,6 +83,8 @@ def judge_folders(
         card: of the weights, which can be had before they are.
         load: gives the weights; called while files are read, for torch takes seconds to import.
         store: where looks are kept.
+        ignore: reasons that are not to reject (`nightsift.sorting.ignore`).
+        limits: beyond which a frame is bad, also where its reason is ignored; None for none.
         max_gap_h: a longer pause begins another night, hours.
         passed_over: files that are treated as if they were not there.
         workers: files read at the same time; 0 means one per core.
@@ -84,8 +95,10 @@ def judge_folders(
         bar: makes a progress bar.
 
     Raises:
-        NightsiftError: there is nothing to judge, or a label table is wrong.
+        NightsiftError: there is nothing to judge, a label table is wrong, `ignore` names no
+            reason, or the pixel scale that a limit needs is unknown.
     """
+    ignored, limits = check_ignored(ignore, card.causes), limits or Limits()
     load = functools.cache(load)
     sources = Sources(
         seq_dirs=folders,
@@ -107,11 +120,14 @@ def judge_folders(
     log.info("%s", nights.summary())
     features = feature_table(nights)
     # It imports torch, which is not to be waited for while files could be read.
-    from nightsift.training.evaluation import score_nights
+    from nightsift.training.evaluation import score_with_causes
 
     with bar("judging frames") as progress:
-        table = score_nights(load(), nights, batch=batch, progress=progress)
-    return Verdicts(add_verdicts(table, features, card), features, nights, card)
+        scored = score_with_causes(load(), nights, batch=batch, progress=progress)
+    table = add_verdicts(scored.table, features, card)
+    table = ignore_reasons(table, features, scored.causes, ignored)
+    table = limit_verdicts(table, features, limits)
+    return Verdicts(table, features, nights, card, ignored, limits)
 
 
 def _rejected_before(folders: list[Path]) -> frozenset[Path]:

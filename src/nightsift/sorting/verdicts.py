@@ -8,7 +8,9 @@ import pandas as pd
 from nightsift.heuristics.rules import RULES
 from nightsift.heuristics.score import RobustScore, explain, severity
 from nightsift.models.card import ModelCard
+from nightsift.models.reading import LEAST_COMPARED
 
+_ALONE = "{others:.0f} other frames to compare it with are too few to call it good"
 VERDICTS = ("good", "review", "bad")
 # Fewer frames in a row are no spell.
 _SHORTEST_SPELL = 3
@@ -19,8 +21,9 @@ def add_verdicts(table: pd.DataFrame, features: pd.DataFrame, card: ModelCard) -
 
     `bad` is what `pred` says; `review` is what lies between the card's `review_low` and its
     threshold, or breaks a decisive rule of the heuristics (another field, no stars, one value all
-    over). Where the measured values alone would reject a frame they name the reason, else
-    the weights do, if a measured value speaks for it at all; the explanation gives the values.
+    over), or has too few others to be compared with. Where the measured values alone would
+    reject a frame they name the reason, else the weights do, if a measured value speaks for it
+    at all; the explanation gives the values.
 
     Args:
         table: predictions of every file.
@@ -45,9 +48,13 @@ def add_verdicts(table: pd.DataFrame, features: pd.DataFrame, card: ModelCard) -
     good[known] &= certain
     good[~known] = False
     out["verdict"] = np.where(good, "review", out["verdict"])
+    others = by_file["compared_with"].to_numpy(dtype=float)
+    alone = (out["verdict"].to_numpy() == "good") & (others < LEAST_COMPARED)
+    out.loc[alone, "verdict"] = "review"
+    out.loc[alone, "explanation"] = [_ALONE.format(others=n) for n in others[alone]]
     reasons, texts = list(out["reason"]), list(out["explanation"])
     for i, place in enumerate(np.flatnonzero(known)):
-        if out["verdict"].iloc[place] not in ("review", "bad"):
+        if out["verdict"].iloc[place] not in ("review", "bad") or alone[place]:
             continue
         if judged["flag_any"].iloc[i] or not reasons[place]:
             reasons[place] = str(judged["reason"].iloc[i])

@@ -19,6 +19,7 @@ def run(cfg: DictConfig) -> pd.DataFrame:
     """Measure and rank every file below `folder`; returns and writes the candidates."""
     from hydra.utils import instantiate
 
+    from nightsift.heuristics.limits import Limits
     from nightsift.heuristics.score import judge_features
     from nightsift.look.look import Wanted
     from nightsift.look.store import LookStore
@@ -30,6 +31,7 @@ def run(cfg: DictConfig) -> pd.DataFrame:
 
     if cfg.top_n < 1:
         raise NightsiftError(f"top_n must be at least 1, got {cfg.top_n}")
+    limits = Limits(**cfg.limits)
     method = instantiate(cfg.heuristics, _convert_="all")
     nights = read_nights(
         Sources(seq_dirs=[Path(cfg.folder)], max_gap_h=cfg.max_gap_h),
@@ -40,7 +42,7 @@ def run(cfg: DictConfig) -> pd.DataFrame:
         bar=progress_bar,
     )
     features = method.table(nights)
-    candidates = judge_features(features, method)
+    candidates = judge_features(features, method, limits=limits)
     written = write_candidates(
         Path(cfg.run_dir),
         features,

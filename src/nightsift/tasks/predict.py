@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,6 +39,7 @@ def run(cfg: DictConfig) -> pd.DataFrame | None:
     if not cfg.folder:
         raise NightsiftError("missing: folder=...")
     card = card_for_use(cfg)
+    check_wishes(cfg, card)
     if cfg.watch:
         watch(cfg, card)
         return None
@@ -64,6 +64,20 @@ def run(cfg: DictConfig) -> pd.DataFrame | None:
     return verdicts.table
 
 
+def check_wishes(cfg: DictConfig, card: ModelCard) -> None:
+    """Raise NightsiftError for reasons or limits that make no sense, before anything is read."""
+    from nightsift.heuristics.limits import Limits
+    from nightsift.sorting.ignore import check_ignored
+
+    check_ignored(ignored(cfg), card.causes)
+    Limits(**cfg.limits)
+
+
+def ignored(cfg: DictConfig) -> list[str]:
+    """The reasons that are not to reject."""
+    return [cfg.ignore] if isinstance(cfg.ignore, str) else [str(item) for item in cfg.ignore]
+
+
 def csv_of(cfg: DictConfig) -> Path:
     """Where the predictions go."""
     return Path(cfg.out_csv) if cfg.out_csv else Path(cfg.run_dir) / "predictions.csv"
@@ -85,6 +99,7 @@ def judge(
     passed_over: frozenset[Path] = frozenset(),
 ) -> Verdicts:
     """Verdicts of everything in `folder`, under progress bars."""
+    from nightsift.heuristics.limits import Limits
     from nightsift.look.store import LookStore
     from nightsift.report.pictures import PICTURE_PX
     from nightsift.sorting.night import judge_folders
@@ -94,6 +109,8 @@ def judge(
         card,
         load,
         LookStore(Path(cfg.cache_dir)),
+        ignore=ignored(cfg),
+        limits=Limits(**cfg.limits),
         max_gap_h=cfg.data.max_gap_h,
         passed_over=passed_over,
         workers=cfg.data.workers,
@@ -106,6 +123,7 @@ def judge(
 
 def watch(cfg: DictConfig, card: ModelCard) -> None:
     """Judge frames as they arrive, until interrupted."""
+    from nightsift.report.night import print_sorted
     from nightsift.report.run import write_predictions
     from nightsift.sorting.watching import Watch
 
@@ -123,11 +141,15 @@ def watch(cfg: DictConfig, card: ModelCard) -> None:
         Path(cfg.folder),
         judge_all,
         Path(cfg.cache_dir) / "watch" / f"{digest}.json",
+        window=card.window,
+        quiet_s=cfg.quiet_s,
         on_spell=cfg.on_spell,
         spell=cfg.spell,
     )
-    with suppress(KeyboardInterrupt):
-        watching.run(cfg.poll_s)
+    table = watching.run(cfg.poll_s)
+    if table is not None:
+        print_sorted(table)
+        print(f"written: {csv_of(cfg)}")
 
 
 def act(cfg: DictConfig, table: pd.DataFrame) -> None:

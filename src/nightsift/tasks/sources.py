@@ -22,9 +22,17 @@ log = logging.getLogger(__name__)
 
 
 def ensure_data(cfg: DictConfig) -> None:
-    """Without data keys, make the synthetic campaign (or find it made) and use that."""
-    if cfg.data.mixed_dirs or cfg.data.seq_dirs:
-        return
+    """Without data keys, make the synthetic campaign (or find it made) and use that.
+
+    Real nights of `real.nights`, and what is made of them, come beside it.
+    """
+    if not (cfg.data.mixed_dirs or cfg.data.seq_dirs):
+        _use_campaign(cfg)
+    if cfg.real.nights:
+        _add_real_nights(cfg)
+
+
+def _use_campaign(cfg: DictConfig) -> None:
     from hydra.utils import instantiate
 
     from nightsift.simulate.campaign import campaign_record, make_campaign
@@ -39,6 +47,18 @@ def ensure_data(cfg: DictConfig) -> None:
     log.info("no data keys given: using the synthetic campaign in %s", out)
     cfg.data.mixed_dirs = [str(campaign.mixed_dir)]
     cfg.data.seq_dirs = [str(campaign.seq_dir)]
+
+
+def _add_real_nights(cfg: DictConfig) -> None:
+    from hydra.utils import instantiate
+
+    from nightsift.simulate.real_campaign import make_real_campaign
+
+    spec = instantiate(cfg.real, _convert_="all")
+    with progress_bar("nights made of real ones") as progress:
+        folders = make_real_campaign(Path(cfg.cache_dir) / "real", spec, progress=progress)
+    log.info("%d folders of real nights and of what was made of them", len(folders))
+    cfg.data.seq_dirs = [*cfg.data.seq_dirs, *map(str, folders)]
 
 
 def make_sources(cfg: DictConfig) -> Sources:

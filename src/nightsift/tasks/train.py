@@ -76,12 +76,15 @@ def make_module(cfg: DictConfig) -> JointModule:
     """The Lightning module that `model`, `loss`, `optim`, `scheduler` and `fusion` describe."""
     from hydra.utils import instantiate
 
+    from nightsift.models.weights import load_weights
     from nightsift.training.module import JointModule
 
     arguments: dict[str, Any] = OmegaConf.to_container(cfg.model, resolve=True)  # type: ignore[assignment]
-    return JointModule(
+    begin = load_weights(cfg.start_from) if cfg.start_from else None
+    module = JointModule(
         architecture_name(arguments["_target_"]),
         {key: value for key, value in arguments.items() if not key.startswith("_")},
+        card=begin.card if begin else None,
         loss=instantiate(cfg.loss, _convert_="all"),
         optimizer=instantiate(cfg.optim),
         scheduler=None if cfg.scheduler is None else instantiate(cfg.scheduler),
@@ -89,6 +92,9 @@ def make_module(cfg: DictConfig) -> JointModule:
         seed=cfg.seed,
         augmentation=cfg.augmentation,
     )
+    if begin:
+        module.model.load_state_dict(begin.model.state_dict())
+    return module
 
 
 def architecture_name(target: str) -> str:

@@ -76,7 +76,10 @@ class CardModule(pl.LightningModule):
             self.card = dataclasses.replace(self.card, **facts)
         if stage == "fit":
             self._input_is_fixed |= bool(facts)
-            split = getattr(datamodule, "split_facts", {})
+            split = dict(getattr(datamodule, "split_facts", {}))
+            # Nights that the weights were trained on before are seen for ever.
+            before = self.card.fingerprints
+            split["fingerprints"] = {**before, **split.get("fingerprints", {})}
             self.card = dataclasses.replace(self.card, versions=versions(), **split)
         self.hparams["card"] = self.card.to_json()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -41,6 +41,21 @@ COLUMNS = (
 LAST = ("series",)
 
 
+class Scored(NamedTuple):
+    """What a model says of every file.
+
+    Attributes:
+        table: one row per file, in time order within a night: the contract's columns, then the
+            other columns of the label tables, then `series`. `prob_*` are NaN and `pred` empty
+            for files that could not be read or were left out.
+        causes: probability of each cause that the model names, one row per row of `table`; NaN
+            where that has no probability either, no columns where the model names none.
+    """
+
+    table: pd.DataFrame
+    causes: pd.DataFrame
+
+
 def score_nights(
     loaded: LoadedModel,
     nights: NightSet,
@@ -49,6 +64,18 @@ def score_nights(
     batch: int = 32,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
+    """The table of `score_with_causes`, which takes the same."""
+    return score_with_causes(loaded, nights, split=split, batch=batch, progress=progress).table
+
+
+def score_with_causes(
+    loaded: LoadedModel,
+    nights: NightSet,
+    *,
+    split: Split | None = None,
+    batch: int = 32,
+    progress: Progress | None = None,
+) -> Scored:
     """One row for every file, in time order within a night.
 
     Args:
@@ -57,14 +84,11 @@ def score_nights(
         split: which part each frame belongs to, for the table; None for none.
         batch: frames encoded at once.
         progress: called with (frames done, frames to do).
-
-    Returns:
-        The contract's columns, then the other columns of the label tables, then `series`.
-        `prob_*` are NaN and `pred` empty for files that could not be read or were left out.
     """
     card, split = loaded.card, split or Split()
     inputs, transform = input_spec(card), build_transform(card.transform)
     parts: list[pd.DataFrame] = []
+    causes: list[pd.DataFrame] = []
     done = 0
     for number, night in enumerate(nights.nights):
         changes = live_changes(night, transform) if inputs and inputs.changes else None
@@ -87,6 +111,8 @@ def score_nights(
                 series=night.series,
             )
         )
+        named = card.causes[: scores.prob_cause.shape[1]]
+        causes.append(pd.DataFrame(scores.prob_cause, columns=named))
         done += len(night)
         if progress:
             progress(done, len(nights))
@@ -96,7 +122,8 @@ def score_nights(
     table = table.reindex(columns=[*COLUMNS, *between, *LAST])
     for column in ("prob_bad", "prob_frame", "prob_seq"):
         table[column] = table[column].astype(np.float64)
-    return apply_threshold(table, card.threshold)
+    known = pd.concat(causes, ignore_index=True) if causes else pd.DataFrame()
+    return Scored(apply_threshold(table, card.threshold), known.reindex(table.index))
 
 
 def _extras(label: Label) -> dict[str, str]:

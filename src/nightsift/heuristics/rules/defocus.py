@@ -34,7 +34,8 @@ add_rules(
         needs="n_shapes>=3",
         text="FWHM {fwhm_px:.1f} px, {ratio:.2f} of the night's best",
     ),
-    # A Gaussian has 2.7, a Moffat profile more, an evenly lit disc 2.0, a ring less.
+    # A Gaussian has 2.7, a Moffat profile more, an evenly lit disc 2.0, a ring less. The best
+    # frames of a night of rings may be its trailed ones: what is no wider is no worse.
     Rule(
         reason="defocus",
         feature="concentration",
@@ -42,7 +43,7 @@ add_rules(
         worse=-1,
         limit=0.6,
         gate=2.4,
-        needs="hfr_px>=2.5 n_shapes>=3",
+        needs="hfr_px>=2.5 n_shapes>=3 best_minor_fwhm_px>=0.15",
         text="stars are discs or rings (80 % over 20 % radius {value:.2f})",
     ),
     Rule(
@@ -52,7 +53,7 @@ add_rules(
         worse=-1,
         limit=0.15,
         gate=0.95,
-        needs="hfr_px>=2.5 n_shapes>=3",
+        needs="hfr_px>=2.5 n_shapes>=3 best_minor_fwhm_px>=0.15",
         text="stars are rings, centre at {value:.2f} of the rim",
     ),
     Rule(

@@ -8,10 +8,11 @@ import pandas as pd
 
 from nightsift.errors import NightsiftError
 from nightsift.files import file_name, link_or_copy
+from nightsift.report.groups import shown_as
 
 
 def link_kept(folder: Path, table: pd.DataFrame) -> int:
-    """Links to the kept frames, a folder per night.
+    """Links to the kept frames, a folder per night; one for all lone frames of a series.
 
     Copies where the system has no links. The frames themselves are not touched. Beside each
     night `siril_<night>.ssf` makes a Siril sequence `light_` of it (Siril 1.0 and later).
@@ -30,7 +31,7 @@ def link_kept(folder: Path, table: pd.DataFrame) -> int:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise NightsiftError(f"kept_folder={folder} is not empty: give a new folder")
     kept = table[table["verdict"].isin(["good", "review"])]
-    for night, part in kept.groupby("night", sort=False):
+    for night, part in kept.groupby(_folders(kept), sort=False):
         name = file_name(str(night))
         (folder / name).mkdir(parents=True)
         for file in part["file"]:
@@ -44,3 +45,10 @@ def link_kept(folder: Path, table: pd.DataFrame) -> int:
                 newline="\n",
             )
     return len(kept)
+
+
+def _folders(kept: pd.DataFrame) -> pd.Series:
+    """What each frame is put with; by night throughout where names would meet in one folder."""
+    together = shown_as(kept)
+    names = pd.DataFrame({"folder": together, "name": [Path(f).name for f in kept["file"]]})
+    return kept["night"].astype(str) if names.duplicated().any() else together

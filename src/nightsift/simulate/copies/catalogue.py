@@ -12,7 +12,6 @@ import numpy as np
 
 from nightsift.registry import Registry
 from nightsift.simulate.effect import Effect
-from nightsift.simulate.sky import Image
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,14 +22,11 @@ class GivenNight:
         frames: how many.
         shape: (H, W) px.
         fwhm_px: of its stars, the median over the night.
-        light: (H, W) share of the sky's light that a pixel gets, about 1 in the middle of the
-            field, less in vignetted corners, 0 in an overscan.
     """
 
     frames: int
     shape: tuple[int, int]
     fwhm_px: float
-    light: Image
 
     def phase(self, frame: int) -> float:
         """Of the night that is over at `frame`: 0 at the first, 1 at the last."""

@@ -33,7 +33,7 @@ def moon_extinction_flip(night: GivenNight, rng: np.random.Generator) -> ChangeO
             effect=Effect(
                 kernel=gaussian_kernel(sigma) if sigma > 0.05 else None,
                 transmission=10 ** (-0.4 * lost),
-                sky_factor=1 + moon * night.light * (1 + slope * across),
+                sky_factor=1 + moon * (1 + slope * across),
             ),
             facts={
                 "sky_factor": float(1 + moon),

@@ -30,7 +30,7 @@ def shifted_rows(facts: Facts, strength: float, moment: Moment, rng: np.random.G
     return Effect(readout=readout), {"rows": float(rows), "shift_px": float(shift)}
 
 
-@defect("banding", "readout", unit="sigma", faint=0.15, gross=8.0, marginal=0.5, bad=1.0)
+@defect("banding", "readout", unit="sigma", faint=0.15, gross=8.0, marginal=0.3, bad=1.0)
 def banding(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
     """Each row, or column, has its own offset; strength is their RMS over the sky's noise."""
     axis, period = int(rng.integers(2)), rng.uniform(3, 40)

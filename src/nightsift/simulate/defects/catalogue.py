@@ -32,6 +32,8 @@ CAUSES = (
     "no_stars",
     "readout",
 )
+# What observers do on purpose, for a whole night.
+_OFTEN_ON_PURPOSE = ("defocus", "trailing")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,8 +88,18 @@ class Defect:
         """Physical strength of a level between 0 (faint) and 1 (gross)."""
         return float(self.faint * (self.gross / self.faint) ** level)
 
-    def label(self, strength: float) -> str:
-        """What an observer would call a frame with it: good, marginal or bad."""
+    def label(self, strength: float, *, steady: bool = False) -> str:
+        """What an observer would call a frame with it: good, marginal or bad.
+
+        Args:
+            strength: in its unit.
+            steady: whether it is the same in all frames of the night. Then it is how the
+                telescope is, often on purpose: out of focus for a bright transit, following an
+                asteroid. Where that cannot be known the frame is left unlabelled.
+        """
+        if steady:
+            harmless = self.cause in _OFTEN_ON_PURPOSE or strength < self.marginal
+            return "good" if harmless else "marginal"
         if strength >= self.bad:
             return "bad"
         return "marginal" if strength >= self.marginal else "good"

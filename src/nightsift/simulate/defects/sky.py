@@ -36,7 +36,8 @@ def cloud(facts: Facts, strength: float, moment: Moment, rng: np.random.Generato
     """Uneven moving extinction with sky glow; strength is its mean in magnitudes."""
     side = max(facts.shape)
     waves = Waves(rng, rng.uniform(0.15, 0.8) * side)
-    contrast = rng.uniform(0.08, 0.45)
+    # Few are ragged: they drift over the field while the shutter is open.
+    contrast = 10 ** rng.uniform(-1.7, -0.45)
     # Over a city a cloud is bright, over a dark site it is darker than the sky.
     glow = rng.uniform(-0.3, 1.6)
     speed, angle = rng.uniform(0.002, 0.03) * side, rng.uniform(0, 2 * np.pi)
@@ -58,8 +59,8 @@ def cloud(facts: Facts, strength: float, moment: Moment, rng: np.random.Generato
     unit="sky",
     faint=0.8,
     gross=80.0,
-    marginal=3.0,
-    bad=8.0,
+    marginal=1.0,
+    bad=5.0,
     course=UNTIL_MORNING,
 )
 def twilight(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:

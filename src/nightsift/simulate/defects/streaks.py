@@ -1,4 +1,8 @@
-"""What crosses the field: satellites, aircraft, meteors."""
+"""What crosses the field: satellites, aircraft, meteors.
+
+A line through the whole frame is seen from a peak of about one sigma of a pixel on, if one looks
+for it, and by everybody from two; a short one needs half as much again.
+"""
 
 from __future__ import annotations
 
@@ -10,13 +14,13 @@ from nightsift.simulate.effect import Effect, Facts, Moment
 from nightsift.simulate.sky import Image
 
 
-@defect("satellite", "streak", unit="sigma", faint=0.4, gross=60.0, marginal=0.8, bad=1.5)
+@defect("satellite", "streak", unit="sigma", faint=0.4, gross=60.0, marginal=1.0, bad=2.0)
 def satellite(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
     """One even streak across; strength is its peak over the noise of the sky."""
     return _streaks(facts, strength, [_line(facts, rng)])
 
 
-@defect("several_satellites", "streak", unit="sigma", faint=0.4, gross=40.0, marginal=0.8, bad=1.5)
+@defect("several_satellites", "streak", unit="sigma", faint=0.4, gross=40.0, marginal=1.0, bad=2.0)
 def several_satellites(
     facts: Facts, strength: float, moment: Moment, rng: np.random.Generator
 ) -> Made:
@@ -30,7 +34,7 @@ def several_satellites(
     return _streaks(facts, strength, lines)
 
 
-@defect("aircraft", "streak", unit="sigma", faint=0.4, gross=100.0, marginal=0.8, bad=1.5)
+@defect("aircraft", "streak", unit="sigma", faint=0.4, gross=100.0, marginal=1.0, bad=2.0)
 def aircraft(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
     """Two parallel lights and a blinking one between them."""
     first = _line(facts, rng)
@@ -49,7 +53,7 @@ def flash(facts: Facts, strength: float, moment: Moment, rng: np.random.Generato
     return _streaks(facts, strength, [line])
 
 
-@defect("curved_streak", "streak", unit="sigma", faint=0.4, gross=40.0, marginal=0.8, bad=1.5)
+@defect("curved_streak", "streak", unit="sigma", faint=0.4, gross=40.0, marginal=1.0, bad=2.0)
 def curved_streak(facts: Facts, strength: float, moment: Moment, rng: np.random.Generator) -> Made:
     """A streak bent by the distortion of a wide field."""
     line = _line(facts, rng)
