@@ -102,3 +102,10 @@ def test_even_hard_zeros_and_ones_stay_within_bounds(prior):
         assert np.isfinite(
             night_shifts(np.full(9, value), np.zeros(9), prior=prior, strength=1)
         ).all()
+
+
+@pytest.mark.parametrize("prior", [0, 0.0, 1.0])
+def test_a_prior_without_odds_gives_numbers(prior):
+    prob = calibrated(0.3, 50, 3)
+    assert 0 < night_share(prob, prior=prior, strength=5) <= 0.8
+    assert np.isfinite(night_shifts(prob, np.zeros(50), prior=prior, strength=5)).all()

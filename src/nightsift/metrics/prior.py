@@ -30,7 +30,7 @@ def night_share(prob: npt.ArrayLike, *, prior: float, strength: float) -> float:
     known = np.asarray(prob, dtype=np.float64)
     known = np.clip(known[~np.isnan(known)], 1e-9, 1 - 1e-9)
     odds = logit(known)
-    share = prior
+    share = prior = _within(prior)
     for _ in range(_ITERATIONS):
         posterior = expit(odds + logit(share) - logit(prior))
         new = (float(posterior.sum()) + strength * prior) / (len(known) + strength)
@@ -53,6 +53,7 @@ def night_shifts(
         strength: frames that `prior` counts as, > 0.
     """
     probs = np.asarray(prob, dtype=np.float64)
+    prior = _within(prior)
     _, member = np.unique(np.asarray(night), return_inverse=True)
     shifts = np.zeros(len(probs))
     for number in range(int(member.max(initial=-1)) + 1):
@@ -60,3 +61,8 @@ def night_shifts(
         share = night_share(probs[own], prior=prior, strength=strength)
         shifts[own] = logit(share) - logit(prior)
     return shifts
+
+
+def _within(prior: float) -> float:
+    """A share of 0 or 1 has no odds: the nearest that has."""
+    return min(max(prior, _LEAST), 1 - _LEAST)
