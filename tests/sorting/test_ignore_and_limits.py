@@ -10,7 +10,8 @@ import pytest
 
 import nightsift
 from nightsift import NightsiftError
-from nightsift.sorting.ignore import _deciding, check_ignored, ignore_reasons
+from nightsift.heuristics.score import RobustScore
+from nightsift.sorting.ignore import _deciding, check_ignored, evidence, ignore_reasons
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 KNOWN = "cloud, trailing, defocus, streak, obstruction, pointing, bright_sky, no_stars, readout"
@@ -55,6 +56,19 @@ def test_the_strongest_cause_decides_unless_another_stands_beside_it(
     strength, named, cause, reason
 ):
     assert _deciding(pd.Series(strength), named, ["defocus"]) == (cause, reason)
+
+
+def test_rules_and_weights_are_heard_together(cache):
+    found = nightsift.judge(GOLDEN, cache_dir=cache)
+    rows = found.features.set_index("file").loc[found.table["file"]]
+    causes = pd.DataFrame({"cloud": 0.0, "fog": 0.8}, index=range(len(rows)))
+    strength = evidence(rows, causes)
+    severities = RobustScore().judge(rows).filter(like="severity_")
+    cloud = severities["severity_cloud"].to_numpy()
+    np.testing.assert_allclose(strength["cloud"], cloud**2 / (1 + cloud**2) / 2)
+    assert set(strength["fog"]) == {0.8}
+    trailing = severities["severity_trailing"].to_numpy()
+    np.testing.assert_allclose(strength["trailing"], trailing**2 / (1 + trailing**2))
 
 
 def test_a_reason_that_is_ignored_keeps_its_frames_and_no_others(plain, cache):
