@@ -45,6 +45,7 @@ def night_of(looks: list[Look], *, ordered: bool = True) -> Night:
     table = (
         compared_features(table, looks, SHAPE)[0] if ordered else uncompared_features(table, looks)
     )
+    table["compared_with"] = len(looks) - 1 if ordered else 0
     return Night("n", tuple(looks), (Label(),) * len(looks), ordered, True, table)
 
 
@@ -145,7 +146,8 @@ def test_a_loose_frame_has_no_deviations_but_its_levels(looks, night):
     deviations = [name for name in table if name.startswith(("slow_", "local_", "gap_"))]
     assert table[deviations].isna().all().all()
     np.testing.assert_array_equal(table["level_n_shapes"], table_of(night)["level_n_shapes"][:3])
-    # Lines are looked for in each frame by itself.
+    # How little there is to compare with is told, and lines are looked for in each by itself.
+    assert (table["level_compared_with"] == np.float32(0.3 * np.log(0.1))).all()
     assert table["level_streak_significance"].notna().all()
 
 
