@@ -51,7 +51,7 @@ def test_a_run_leaves_what_the_contract_names_and_nothing_elsewhere(trained, nig
 def test_predictions_have_a_row_for_every_file_in_time_order(trained, nights):
     table = pd.read_csv(trained / "predictions.csv")
     assert list(table.columns[:10]) == COLUMNS
-    assert list(table.columns[10:]) == ["notes"]
+    assert list(table.columns[10:]) == ["notes", "series"]
     assert len(table) == table["file"].nunique() == 72
     assert set(table["file"]) == {str(path) for path in nights.rglob("*.fits")}
     for _, night in table.groupby("night"):
