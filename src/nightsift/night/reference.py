@@ -23,7 +23,9 @@ _ADD_SNR = 20.0
 _MOST_STARS = 4000
 _SAME_STAR_PX = 4.0
 # Frames on either side, placed already, that a lost frame is laid on.
-_NEIGHBOURS, _ROUNDS = 2, 2
+_NEIGHBOURS, _ROUNDS = 1, 2
+# More lost frames than this are no accident but another field; each costs a long search.
+_MOST_LOST = 30
 
 
 class NightField(NamedTuple):
@@ -129,6 +131,8 @@ class _Chain:
         for _ in range(_ROUNDS):
             lost = [i for i, item in enumerate(self.alignments) if item is None]
             before = len(lost)
+            if before > _MOST_LOST:
+                return
             for i in lost:
                 found = self._by_neighbours(i)
                 if found is not None:
