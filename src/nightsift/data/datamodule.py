@@ -167,6 +167,12 @@ class NightsDataModule(pl.LightningDataModule):
         return self._split
 
     @property
+    def changes(self) -> dict[str, Planes]:
+        """Planes of what changed, by name of the night; empty where the model sees none."""
+        kept = {member.night.name: member.changes for member in self._members}
+        return {name: planes for name, planes in kept.items() if planes is not None}
+
+    @property
     def card_facts(self) -> dict[str, Any]:
         """What the card of a model must say about its input, as JSON primitives."""
         transform = self.wanted.transform

@@ -135,7 +135,9 @@ def report(cfg: DictConfig, datamodule: NightsDataModule) -> dict[str, Any]:
     from nightsift.training.evaluation import measure, score_nights
 
     loaded = load_weights(cfg.export.path)
-    table = score_nights(loaded, datamodule.nights, split=datamodule.split)
+    table = score_nights(
+        loaded, datamodule.nights, split=datamodule.split, changes=datamodule.changes
+    )
     metrics = measure(table, loaded.card.threshold, resamples=cfg.resamples, seed=cfg.seed)
     metrics["threshold_choice"] = loaded.card.threshold_choice
     return report_run(Path(cfg.run_dir), table, metrics, mixed=datamodule.nights.mixed)

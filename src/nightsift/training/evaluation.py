@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from nightsift.data.batches import NightBatch, make_member, night_batch
-from nightsift.data.changes import live_changes
+from nightsift.data.changes import Planes, live_changes
 from nightsift.data.inputs import compute_inputs
 from nightsift.data.split import Split
 from nightsift.look.reading import Progress
@@ -63,9 +64,11 @@ def score_nights(
     split: Split | None = None,
     batch: int = 32,
     progress: Progress | None = None,
+    changes: Mapping[str, Planes] | None = None,
 ) -> pd.DataFrame:
     """The table of `score_with_causes`, which takes the same."""
-    return score_with_causes(loaded, nights, split=split, batch=batch, progress=progress).table
+    options = {"split": split, "batch": batch, "progress": progress, "changes": changes}
+    return score_with_causes(loaded, nights, **options).table  # type: ignore[arg-type]
 
 
 def score_with_causes(
@@ -75,6 +78,7 @@ def score_with_causes(
     split: Split | None = None,
     batch: int = 32,
     progress: Progress | None = None,
+    changes: Mapping[str, Planes] | None = None,
 ) -> Scored:
     """One row for every file, in time order within a night.
 
@@ -84,6 +88,7 @@ def score_with_causes(
         split: which part each frame belongs to, for the table; None for none.
         batch: frames encoded at once.
         progress: called with (frames done, frames to do).
+        changes: planes of each night by its name, where they are kept already.
     """
     card, split = loaded.card, split or Split()
     inputs, transform = input_spec(card), build_transform(card.transform)
@@ -91,8 +96,10 @@ def score_with_causes(
     causes: list[pd.DataFrame] = []
     done = 0
     for number, night in enumerate(nights.nights):
-        changes = live_changes(night, transform) if inputs and inputs.changes else None
-        member = make_member(number, night, compute_inputs(inputs, [night])[0], (), changes)
+        planes = (changes or {}).get(night.name)
+        if planes is None and inputs and inputs.changes:
+            planes = live_changes(night, transform)
+        member = make_member(number, night, compute_inputs(inputs, [night])[0], (), planes)
         whole = night_batch(member, np.arange(len(night)), window=card.window)
         scores = _score(loaded, whole, batch)
         extras = [_extras(label) for label in night.labels]
