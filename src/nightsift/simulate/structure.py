@@ -83,8 +83,8 @@ class Maps:
         for area in areas:
             self.bias_adu[area] += np.float32(rng.normal(0, structure.amplifier_offset_adu))
             self.flat[area] *= np.float32(1 + rng.normal(0, structure.amplifier_gain))
-        rows = structure.row_pattern_adu * rng.standard_normal((self.flat.shape[0], 1))
-        self.bias_adu += rows.astype(np.float32)
+        rows: Image = rng.standard_normal((self.flat.shape[0], 1))
+        self.bias_adu += (structure.row_pattern_adu * rows).astype(np.float32)
         self._glow(structure, rng)
         for _ in range(rng.poisson(structure.hot_clusters)):
             self._cluster(rng)
@@ -159,8 +159,8 @@ def edge_shadow(shape: tuple[int, ...], structure: Structure, rng: np.random.Gen
     """(H, W) 1 in the shadow of the filter's edge, 0 in the light, a ramp between."""
     height, width = shape
     reach = structure.edge_reach * min(height, width)
-    x: Image = np.asarray(np.arange(width)[None, :] - (width - 1) / 2, dtype=np.float64)
-    y: Image = np.asarray(np.arange(height)[:, None] - (height - 1) / 2, dtype=np.float64)
+    x: Image = (np.arange(width)[None, :] - (width - 1) / 2).astype(np.float64)
+    y: Image = (np.arange(height)[:, None] - (height - 1) / 2).astype(np.float64)
     if structure.edge == "round":
         centre = rng.normal(0, 0.04, 2) * min(height, width)
         r = np.hypot(x - centre[0], y - centre[1])
