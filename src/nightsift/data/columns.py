@@ -14,12 +14,12 @@ import pandas as pd
 
 from nightsift.errors import NightsiftError
 from nightsift.heuristics.rules import Rule
-from nightsift.heuristics.score import severity
+from nightsift.heuristics.score import TOTAL_NORM, severity
 from nightsift.night.comparison import KINDS, Compared
 
 Floats = npt.NDArray[np.float64]
 
-Kind = Literal["severity", "by_limit", "by_scatter", "level", "gap_before", "gap_after"]
+Kind = Literal["total", "severity", "by_limit", "by_scatter", "level", "gap_before", "gap_after"]
 GAPS = ("gap_before", "gap_after")
 # A deviation is never divided by less scatter than this share of its limit.
 _LEAST_SCATTER = 0.02
@@ -32,7 +32,9 @@ class InputColumn:
 
     Attributes:
         name: unique in its specification.
-        kind: `severity`: log(1 + severity) of `rule`; `by_limit`: asinh of a deviation from the
+        kind: `total`: log((1 + s) / 2) of all severities of the specification taken together
+            (`total_severity`), 0 where the rules begin to reject; only as the first column.
+            `severity`: log(1 + severity) of `rule`; `by_limit`: asinh of a deviation from the
             night over `limit`; `by_scatter`: half the asinh of it over its usual scatter;
             `level`: the value of `feature`, or its logarithm, times `factor`; `gap_before` and
             `gap_after`: half the logarithm of the time to the neighbour over the usual one.
@@ -71,6 +73,8 @@ class InputColumn:
         """
         if self.kind in GAPS:
             return gaps[self.kind]
+        if self.kind == "total":
+            raise ValueError("a total is made of other columns")
         if self.kind == "severity":
             return np.asarray(np.log1p(severity(self._rule(), table)))
         value: Floats = table[self.feature].to_numpy(dtype=float)
@@ -136,6 +140,11 @@ class InputColumn:
         if not all(_CONDITION.fullmatch(condition) for condition in conditions):
             return f"its rule needs {rule.needs!r}: expected column>=number or column<number"
         return ""
+
+
+def total_severity(severities: npt.NDArray[np.float64]) -> Floats:
+    """(N,) severities of several rules, (N, R), as one: nearly the largest; NaN counts as 0."""
+    return np.asarray(np.sum(np.nan_to_num(severities) ** TOTAL_NORM, axis=1) ** (1 / TOTAL_NORM))
 
 
 def check_comparison(item: Compared) -> None:

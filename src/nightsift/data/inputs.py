@@ -15,7 +15,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from nightsift.data.columns import GAPS, Floats, InputColumn, check_comparison, is_number
+from nightsift.data.columns import (
+    GAPS,
+    Floats,
+    InputColumn,
+    check_comparison,
+    is_number,
+    total_severity,
+)
 from nightsift.errors import NightsiftError
 from nightsift.look.parallel import FRAMES_WORTH_PROCESSES, make_pool, worker_count
 from nightsift.night.changes import VERSION
@@ -50,6 +57,11 @@ class InputSpec:
         return tuple(column.name for column in self.columns)
 
     @property
+    def anchored(self) -> bool:
+        """Whether the first column is all severities taken together."""
+        return bool(self.columns) and self.columns[0].kind == "total"
+
+    @property
     def gaps(self) -> int:
         """How many of the last columns are gaps in time."""
         return sum(column.kind in GAPS for column in self.columns)
@@ -62,7 +74,12 @@ class InputSpec:
         """
         table = self._table(night)
         gaps = _gaps(table["hours"].to_numpy(dtype=float))
-        values = np.column_stack([column.value(table, gaps) for column in self.columns])
+        made = {c.name: c.value(table, gaps) for c in self.columns if c.kind != "total"}
+        if self.anchored:
+            severe = [made[c.name] for c in self.columns if c.kind == "severity"]
+            total = total_severity(np.expm1(np.column_stack(severe)))
+            made[self.columns[0].name] = np.log((1 + total) / 2)
+        values = np.column_stack([made[name] for name in self.names])
         values = values.clip(-self.clip, self.clip)
         if self.missing is not None:
             values = np.nan_to_num(values, nan=self.missing)
@@ -137,6 +154,10 @@ class InputSpec:
             raise NightsiftError("inputs: a feature is compared twice in the same way")
         for column in self.columns:
             column.check(deviations)
+        totals = [column.kind == "total" for column in self.columns]
+        rules = any(column.kind == "severity" for column in self.columns)
+        if any(totals[1:]) or (any(totals) and not rules):
+            raise NightsiftError("inputs: a total is the first column, of severities that follow")
         is_gap = [column.kind in GAPS for column in self.columns]
         if len(set(self.names)) != len(self.names) or is_gap != sorted(is_gap):
             raise NightsiftError("inputs: names must be unique, and the gaps in time come last")

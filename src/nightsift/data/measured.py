@@ -76,7 +76,8 @@ def measured_inputs(*, changes: bool = False) -> InputSpec:
         changes: whether the model sees `nightsift.night.changes` instead of the frames' planes.
     """
     by_rules = compared_by_rules()
-    columns = [
+    columns = [InputColumn(name="total_severity", kind="total")]
+    columns += [
         InputColumn(name=rule.name, kind="severity", rule=_facts(rule)) for rule in RULES.values()
     ]
     known = {(item.feature, item.kind) for item in by_rules}

@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 
 FLAG_SCORE = 0.5
 # Nearly the largest severity; several that are almost as large add a little.
-_NORM = 8
+TOTAL_NORM = 8
 _DECISIVE = 1e6
 _SHOWN = 3
 _OPERATORS = {">=": operator.ge, "<": operator.lt}
@@ -101,7 +101,7 @@ class RobustScore:
             by_reason[name] = np.fmax.reduce([nothing, *own])
         unreadable = (features["error"].fillna("") != "").to_numpy()
         by_reason.loc[unreadable, :] = 0.0
-        total = np.sum(by_reason.to_numpy() ** _NORM, axis=1) ** (1 / _NORM)
+        total = np.sum(by_reason.to_numpy() ** TOTAL_NORM, axis=1) ** (1 / TOTAL_NORM)
         score = total**2 / (1 + total**2)
         by_reason["unreadable"] = np.where(unreadable, np.inf, 0.0)
         score[unreadable] = 1.0

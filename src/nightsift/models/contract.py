@@ -33,10 +33,11 @@ class JointModel(nn.Module, ABC):
 
     in a file of `nightsift.models.architectures`, or in a package of one's own that the key
     `plugins=[package]` imports. Its constructor takes keyword arguments that are JSON
-    primitives: they stand on the model card. Three of them are filled in from the data where the
+    primitives: they stand on the model card. Four of them are filled in from the data where the
     constructor has them: `features` (int, measured numbers per frame without the gaps in time),
-    `causes` (list of names for the cause head) and `changes` (bool, whether frames come as the
-    planes of `nightsift.night.changes`).
+    `causes` (list of names for the cause head), `changes` (bool, whether frames come as the
+    planes of `nightsift.night.changes`) and `anchored` (bool, whether the first number is all
+    severities of the rules taken together).
 
     What it consists of is its own affair, but a frame's embedding must not depend on the other
     frames of the batch in eval mode: a night is encoded in pieces, and windows share them.

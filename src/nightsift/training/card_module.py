@@ -96,6 +96,7 @@ class CardModule(pl.LightningModule):
                 features=len(spec.columns) - spec.gaps,
                 causes=list(self.card.causes),
                 changes=bool(spec.changes),
+                anchored=spec.anchored,
             )
             named = self.card.causes if "causes" in arguments else []
             arguments = {**self.card.model_args, **arguments}

@@ -38,7 +38,12 @@ def build_architecture(name: str, arguments: Mapping[str, Any]) -> JointModel:
 
 
 def arguments_from_data(
-    name: str, *, features: int, causes: Sequence[str], changes: bool = False
+    name: str,
+    *,
+    features: int,
+    causes: Sequence[str],
+    changes: bool = False,
+    anchored: bool = False,
 ) -> dict[str, Any]:
     """The constructor arguments of a model that the data decide, where it has them.
 
@@ -47,7 +52,8 @@ def arguments_from_data(
         features: measured numbers per frame, without the gaps in time.
         causes: names that labels give causes.
         changes: whether frames come as the planes of `nightsift.night.changes`.
+        anchored: whether the first number is all severities of the rules taken together.
     """
     asked = inspect.signature(ARCHITECTURES.find(name)).parameters
-    known = {"features": features, "causes": list(causes), "changes": changes}
+    known = {"features": features, "causes": list(causes), "changes": changes, "anchored": anchored}
     return {key: value for key, value in known.items() if key in asked}

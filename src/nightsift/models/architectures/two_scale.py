@@ -14,6 +14,8 @@ FIELD_PLANES = 3
 CUTOUTS = 4
 # The last inputs are gaps in time: of the place in the night, for the sequence head alone.
 GAPS = 2
+# Logits that twice the severity at which rules reject begins with.
+_ANCHOR_WEIGHT = 3.0
 BRANCHES = ("field", "stars", "features")
 
 
@@ -127,6 +129,9 @@ class TwoScaleModel(JointModel):
         features: measured numbers per frame, without the gaps in time; the data decide it.
         causes: names that the cause head gives, in its order; the data decide them.
         changes: whether frames come as the planes of `nightsift.night.changes`; the data decide.
+        anchored: whether the first number is all severities of the rules taken together, which
+            both heads then begin from: what they learn is where the rules are wrong; the data
+            decide.
         field_width: channels of the whole field's last layer, a multiple of 16.
         star_width: the same of the cut-outs.
         feature_width: of the features' vector.
@@ -148,6 +153,7 @@ class TwoScaleModel(JointModel):
         features: int,
         causes: list[str],
         changes: bool = False,
+        anchored: bool = False,
         field_width: int = 64,
         star_width: int = 48,
         feature_width: int = 64,
@@ -167,7 +173,8 @@ class TwoScaleModel(JointModel):
             raise ValueError("model: dropout, branch_dropout and missing must lie in [0, 1)")
         self.causes = tuple(causes)
         self.n_inputs = features + GAPS
-        self.embedding_width = embedding + GAPS
+        self.anchors = int(anchored)
+        self.embedding_width = embedding + self.anchors + GAPS
         self.branch_dropout = branch_dropout
         self.withheld: frozenset[str] = frozenset()
         star_planes = 2 if changes else 1
@@ -179,11 +186,18 @@ class TwoScaleModel(JointModel):
         self.join = nn.Sequential(
             nn.Linear(joined, embedding), nn.LayerNorm(embedding), nn.ReLU(), nn.Dropout(dropout)
         )
-        self.frame_head = nn.Linear(embedding, 1)
-        self.cause_head = nn.Linear(embedding, len(causes)) if causes else None
+        self.frame_head = self._head(embedding)
+        self.cause_head = nn.Linear(embedding + self.anchors, len(causes)) if causes else None
         self.sequence = build_sequence(sequence, self.embedding_width, seq_hidden)
-        self.seq_head = nn.Linear(self.sequence.outputs, 1)
+        self.seq_head = self._head(self.sequence.outputs)
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def _head(self, inputs: int) -> nn.Linear:
+        """A logit of a vector behind which the anchor stands, if there is one."""
+        head = nn.Linear(inputs + self.anchors, 1)
+        if self.anchors:
+            nn.init.constant_(head.weight[:, inputs:], _ANCHOR_WEIGHT)
+        return head
 
     def encode(self, frames: Tensor, inputs: Tensor) -> Tensor:
         """Embed frames.
@@ -194,7 +208,7 @@ class TwoScaleModel(JointModel):
             inputs: (B, features + 2), NaN where missing; the last two are gaps in time.
 
         Returns:
-            (B, E): the embedding, then the gaps.
+            (B, E): the embedding, then the anchor, if there is one, and the gaps.
         """
         frames = frames.contiguous(memory_format=torch.channels_last)
         parts = {
@@ -202,8 +216,14 @@ class TwoScaleModel(JointModel):
             "stars": self.stars(frames[:, FIELD_PLANES:]),
             "features": self.measured(inputs[:, :-GAPS]),
         }
-        joined = torch.cat([self._kept(parts[name], name) for name in BRANCHES], dim=1)
-        return torch.cat([self.join(joined), torch.nan_to_num(inputs[:, -GAPS:])], dim=1)
+        anchor = torch.nan_to_num(inputs[:, : self.anchors])
+        # The rules go by the same numbers: with these they are withheld.
+        parts["features"] = torch.cat([parts["features"], anchor], dim=1)
+        kept = {name: self._kept(parts[name], name) for name in BRANCHES}
+        anchor = kept["features"][:, self.measured.outputs :]
+        kept["features"] = kept["features"][:, : self.measured.outputs]
+        joined = self.join(torch.cat([kept[name] for name in BRANCHES], dim=1))
+        return torch.cat([joined, anchor, torch.nan_to_num(inputs[:, -GAPS:])], dim=1)
 
     def _kept(self, part: Tensor, name: str) -> Tensor:
         """The vector of a branch, or zeros where it is withheld."""
@@ -228,7 +248,9 @@ class TwoScaleModel(JointModel):
 
     def classify_windows(self, embedding: Tensor, windows: Tensor) -> Tensor:
         """Sequence-head logits of every step, (W, T), of windows, (W, T) rows of `embedding`."""
-        logits: Tensor = self.seq_head(self.sequence(embedding[windows]))
+        steps = embedding[windows]
+        anchor = steps[..., -GAPS - self.anchors : -GAPS]
+        logits: Tensor = self.seq_head(torch.cat([self.sequence(steps), anchor], dim=-1))
         return logits.squeeze(-1)
 
 
