@@ -18,7 +18,7 @@ from scenes import SHAPE, Scene, smooth_night, write_night
 from values import read
 
 # Noise alone gives 4 to 6, seldom more than this.
-LIMIT = 7.0
+LIMIT = 8.5
 N = 16
 BIAS = 300.0
 

@@ -20,6 +20,8 @@ _VOTERS = ((50, 100), (200, 400))
 # and over all alignments that were looked at.
 _CHANCE, _ACCEPTED = 1e-5, 2e-4
 _MIN_PAIRS = 3
+# A frame that lies as its neighbour does, has this share of the fewer stars this close, px.
+_STILL_PX, _STILL_SHARE = 1.5, 0.5
 _NEAR_PX = 48.0
 _MOST_SCALE = 0.03
 _NO_PAIRS = np.empty((0, 2), dtype=np.intp)
@@ -51,6 +53,9 @@ def match(
     if len(stars) < _MIN_PAIRS or len(reference) < _MIN_PAIRS:
         return None
     judge = _Judge(stars, reference, shape, tolerance_px, wide=near is None)
+    found = judge.still(near or Alignment(0.0, 1.0, np.zeros(2), _NO_PAIRS))
+    if found is not None:
+        return found
     for candidate in _shifted(stars, reference, judge, near):
         found = judge.refined(candidate)
         if found is not None:
@@ -141,6 +146,21 @@ class _Judge:
         if wide:  # shifts by up to a frame, turns in steps of the tolerance at the corner, parity
             turns = 2 * np.pi * float(np.hypot(*self.centre)) / (2 * tolerance_px)
             self._trials = 4 * self._area / cell * turns * 2
+
+    def still(self, start: Alignment) -> Alignment | None:
+        """Where most stars are within `_STILL_PX` of their partners as they stand, or None.
+
+        One place is looked at, not all: a few stars of a narrow window are enough.
+        """
+        pairs = _pairs(self._tree, self._moved(start), _STILL_PX)
+        fewer = min(len(self.stars), len(self.reference))
+        if len(pairs) < max(_MIN_PAIRS, _STILL_SHARE * fewer):
+            return None
+        mean = len(self.stars) * len(self.reference) * np.pi * _STILL_PX**2 / self._area
+        if _at_least(len(pairs), mean) > _CHANCE:
+            return None
+        found = self._fitted(start, pairs)
+        return self._fitted(found, _pairs(self._tree, self._moved(found), self.tolerance_px))
 
     def refined(self, start: Alignment) -> Alignment | None:
         """Least squares on pairs within shrinking radii; None where chance explains it."""
