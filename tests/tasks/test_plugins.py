@@ -47,6 +47,8 @@ def theirs(tmp_path, monkeypatch) -> Iterator[Path]:
         path = tmp_path / "their package" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    # Another test's package may be called the same.
+    sys.modules.pop("theirs", None)
     monkeypatch.setenv("IMPORTED", str(tmp_path / "imported"))
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "their package"))  # for children
     monkeypatch.syspath_prepend(tmp_path / "their package")
