@@ -22,17 +22,9 @@ log = logging.getLogger(__name__)
 
 
 def ensure_data(cfg: DictConfig) -> None:
-    """Without data keys, make the synthetic campaign (or find it made) and use that.
-
-    Real nights of `real.nights`, and what is made of them, come beside it.
-    """
-    if not (cfg.data.mixed_dirs or cfg.data.seq_dirs):
-        _use_campaign(cfg)
-    if cfg.real.nights:
-        _add_real_nights(cfg)
-
-
-def _use_campaign(cfg: DictConfig) -> None:
+    """Without data keys, make the synthetic campaign (or find it made) and use that."""
+    if cfg.data.mixed_dirs or cfg.data.seq_dirs:
+        return
     from hydra.utils import instantiate
 
     from nightsift.simulate.campaign import campaign_record, make_campaign
@@ -49,7 +41,10 @@ def _use_campaign(cfg: DictConfig) -> None:
     cfg.data.seq_dirs = [str(campaign.seq_dir)]
 
 
-def _add_real_nights(cfg: DictConfig) -> None:
+def add_real_nights(cfg: DictConfig) -> None:
+    """Put the nights of `real.nights`, and what is made of them, beside the other ones."""
+    if not cfg.real.nights:
+        return
     from hydra.utils import instantiate
 
     from nightsift.simulate.real_campaign import make_real_campaign

@@ -19,7 +19,7 @@ from nightsift.registry import load_plugins
 from nightsift.tasks.launch import launch
 from nightsift.tasks.optimize import check_optimize, score_to_optimize
 from nightsift.tasks.progress import progress_bar
-from nightsift.tasks.sources import ensure_data
+from nightsift.tasks.sources import add_real_nights, ensure_data
 
 if TYPE_CHECKING:
     from nightsift.data.datamodule import NightsDataModule
@@ -54,6 +54,7 @@ def run(cfg: DictConfig) -> dict[str, Any]:
         cfg = resumed_config(cfg)
     _hush_lightning()
     ensure_data(cfg)
+    add_real_nights(cfg)
     pl.seed_everything(cfg.seed, verbose=False)
     datamodule: NightsDataModule = instantiate(cfg.data, _convert_="all")
     datamodule.bar = progress_bar
