@@ -31,7 +31,7 @@ PRINTED = {
     "review_picture": [r"\d{5,} bytes drawn"],
     "sequence_heads": ["window 5 gru: ", "window 5 tcn: ", "window 5 attention: "],
     "simulate": ["12 frames of 128x128 in "],
-    "unseen": ["published network", r"\*\*fused\*\* \| 1\.000 ", r"\| all \| .* \| 1\.000 of 5"],
+    "unseen": ["published network", r"\*\*fused\*\* \| 1\.000 ", r"\| all \| .* \| 1\.000 of \d+"],
 }
 # Those that start processes and wait for them.
 PRINTED_APART = {
