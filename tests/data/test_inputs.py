@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from nightsift.data import inputs as module
+from nightsift.data.columns import total_severity
 from nightsift.data.inputs import InputSpec, compute_inputs
 from nightsift.data.measured import measured_inputs
 from nightsift.errors import NightsiftError
@@ -337,3 +338,23 @@ def test_hostile_values_are_only_those_that_were_changed():
     assert (
         InputSpec.from_json(hostile("columns", LEVEL, "factor", value=-2)).columns[LEVEL].factor < 0
     )
+
+
+def test_a_total_is_nearly_the_largest_severity_and_zero_where_rules_reject():
+    total = total_severity(np.array([[0.0, 1.0, np.nan], [3.0, 0.5, 0.1], [np.nan] * 3]))
+    np.testing.assert_allclose(total, [1.0, 3.0, 0.0], rtol=1e-4)
+
+
+def test_the_first_number_is_what_all_rules_say_together(night):
+    spec = measured_inputs()
+    table = table_of(night, spec)
+    assert spec.anchored
+    assert spec.names[0] == "total_severity"
+    assert table["total_severity"].idxmax() in (5, 9)  # the cloud and the trail
+    assert table["total_severity"].drop([5, 9]).max() < 0 < table["total_severity"][5]
+
+
+def test_a_total_stands_first_and_has_severities():
+    columns = measured_inputs().columns
+    with pytest.raises(NightsiftError, match="a total is the first column"):
+        replace(measured_inputs(), columns=(columns[1], columns[0], *columns[2:])).check()

@@ -15,6 +15,7 @@ from nightsift.models.architectures import (
     arguments_from_data,
     build_architecture,
 )
+from nightsift.models.architectures.two_scale import TwoScaleModel
 from nightsift.models.card import ModelCard
 from nightsift.models.contract import JointModel
 from nightsift.models.scoring import head_logits
@@ -234,9 +235,29 @@ def test_attention_says_what_it_cannot_do():
 def test_what_the_data_decide_is_filled_in_where_it_is_asked_for():
     assert arguments_from_data("JointFrameSeqModel", features=7, causes=("cloud",)) == {}
     given = arguments_from_data("TwoScaleModel", features=7, causes=("cloud",))
-    assert given == {"features": 7, "causes": ["cloud"], "changes": False}
-    given = arguments_from_data("TwoScaleModel", features=7, causes=("cloud",), changes=True)
-    assert given["changes"] is True
+    plain = {"features": 7, "causes": ["cloud"], "changes": False, "anchored": False}
+    assert given == plain
+    given = arguments_from_data(
+        "TwoScaleModel", features=7, causes=("cloud",), changes=True, anchored=True
+    )
+    assert given == {**plain, "changes": True, "anchored": True}
+
+
+def test_both_heads_begin_from_the_rules_where_they_are_anchored():
+    """What the rules say moves both logits by the same, unless the numbers are withheld."""
+    torch.manual_seed(0)
+    model = TwoScaleModel(features=4, causes=["cloud"], changes=True, anchored=True).eval()
+    frames, inputs = torch.randn(9, 5, 32, 32), torch.randn(9, 6)
+    worse = inputs.clone()
+    worse[:, 0] += 2.0
+    windows = torch.arange(9)[None]
+    with torch.inference_mode():
+        before, after = (model(frames, windows, inputs=x) for x in (inputs, worse))
+        assert (after.frame - before.frame).min() > 4
+        assert (after.seq - before.seq).min() > 4
+        model.withheld = frozenset({"features"})
+        before, after = (model(frames, windows, inputs=x) for x in (inputs, worse))
+        torch.testing.assert_close(after.frame, before.frame)
 
 
 def test_causes_of_card_and_model_must_agree():
