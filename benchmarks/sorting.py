@@ -17,6 +17,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -46,32 +47,35 @@ def measure(folder: Path, runs: int) -> None:
 
 
 def watch(folder: Path, frames: int = 12) -> None:
-    """Seconds from a file's arrival to the line about it."""
+    """Seconds from a file's arrival to its row in the table; what is told of it can wait."""
     with tempfile.TemporaryDirectory() as work:
         night = Path(work) / "night"
         night.mkdir()
         command = [sys.executable, "-u", "-m", "nightsift.tasks.predict", f"folder={night}"]
         command += [f"cache_dir={Path(work) / 'cache'}", f"hydra.run.dir={Path(work) / 'run'}"]
         process = subprocess.Popen([*command, "watch=true"], stdout=subprocess.PIPE, text=True)
+        table = Path(work) / "run" / "predictions.csv"
         try:
-            read_until("", process)
+            assert process.stdout is not None
+            process.stdout.readline()
             waits = []
             for path in find_files(folder)[:frames]:
                 shutil.copyfile(path, night / path.name)
-                waits.append(timed(lambda name=path.name: read_until(name, process)).wall_s)
+                waits.append(timed(lambda name=path.name: wait_for(name, table)).wall_s)
         finally:
             process.kill()
             process.communicate()
     print(f"answers after {np.median(waits):.2f} s (worst {max(waits):.2f} s) of {len(waits)}")
 
 
-def read_until(text: str, process: subprocess.Popen[str]) -> None:
-    """Read lines up to one with `text`."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        if text in line:
+def wait_for(name: str, table: Path) -> None:
+    """Until a row about a file stands in the table; a minute at most."""
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if table.exists() and name in table.read_text(encoding="utf-8"):
             return
-    raise RuntimeError(f"predict ended with status {process.wait()}")
+        time.sleep(0.05)
+    raise RuntimeError(f"{table} says nothing of {name}")
 
 
 def quick() -> None:
