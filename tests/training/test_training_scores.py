@@ -34,6 +34,7 @@ def loose(night: int, first_row: int, labels: list[int]) -> NightBatch:
         torch.empty(0, 9, dtype=torch.bool),
         torch.full((n,), night),
         torch.arange(first_row, first_row + n),
+        torch.zeros(n),
     )
 
 
