@@ -8,13 +8,15 @@ from nightsift.simulate.instrument import Detector
 from nightsift.simulate.structure import EDGES, Structure
 from nightsift.simulate.usage import Usage
 
-# Chance of each at a variety of 1.
+# Chance that a camera shows structure at all, at a variety of 1, and of each sort where it does.
+_STRUCTURE = 0.65
 _EDGE, _RINGS, _AMPLIFIERS, _DARK_STRIPS, _COLUMNS, _CLUSTERS = 0.3, 0.35, 0.8, 0.25, 0.45, 0.3
 _ROWS, _GLOW = 0.25, 0.15
-_DEFOCUS, _TRAIL, _TURN, _CROWDED, _SPARSE, _SERIES = 0.15, 0.05, 0.15, 0.12, 0.1, 0.05
+# Chance of each at a variety of 1.
+_DEFOCUS, _TRAIL, _TURN, _CROWDED, _SPARSE, _SERIES = 0.17, 0.055, 0.11, 0.12, 0.1, 0.05
 _POOR_SEEING, _SKY_UNREST, _SPIKES, _HALO, _GHOSTS = 0.35, 0.2, 0.25, 0.25, 0.2
-_NEBULA, _GALAXIES = 0.08, 0.2
-_CALIBRATED, _SKY_SUBTRACTED, _ALIGNED, _COARSE = 0.12, 0.35, 0.4, 0.08
+_NEBULA, _GALAXIES = 0.06, 0.11
+_CALIBRATED, _SKY_SUBTRACTED, _ALIGNED, _COARSE = 0.12, 0.35, 0.22, 0.08
 
 
 def draw_structure(rng: np.random.Generator, detector: Detector, variety: float) -> Structure:
@@ -24,14 +26,16 @@ def draw_structure(rng: np.random.Generator, detector: Detector, variety: float)
         rng: draws everything.
         detector: its read noise and gain set the scale of offsets; files that are calibrated
             have no dark strips.
-        variety: scales the chances, 0-1.
+        variety: scales the chance of any, 0-1.
     """
 
     def happens(chance: float) -> bool:
-        return bool(rng.random() < chance * variety)
+        return bool(rng.random() < chance)
 
     noise_adu = detector.read_noise_e / detector.gain_e_adu
     structure = Structure()
+    if not happens(_STRUCTURE * variety):
+        return structure
     if happens(_EDGE):
         structure.edge = str(rng.choice(EDGES[1:]))
         structure.edge_loss = float(rng.choice([rng.uniform(0.03, 0.4), rng.uniform(0.4, 0.97)]))
@@ -78,7 +82,8 @@ def draw_usage(rng: np.random.Generator, detector: Detector, variety: float) -> 
     if happens(_POOR_SEEING):
         usage.poor_seeing = float(rng.uniform(0.02, 0.12))
     if happens(_SKY_UNREST):
-        usage.sky_unrest = float(rng.uniform(0.02, 0.2))
+        # Three times the largest is a jump by a fifth.
+        usage.sky_unrest = float(rng.uniform(0.02, 0.07))
     usage.spikes = float(rng.uniform(0.005, 0.05)) if happens(_SPIKES) else 0.0
     usage.halo = float(10 ** rng.uniform(-2.7, -1.2)) if happens(_HALO) else 0.0
     usage.ghosts = float(10 ** rng.uniform(-3.3, -1.8)) if happens(_GHOSTS) else 0.0
@@ -102,7 +107,7 @@ def _on_purpose(
         usage.trail_px = float(10 ** rng.uniform(0.9, 1.7))
         usage.trail_deg = float(rng.uniform(0, 180))
     if turn:
-        usage.turn_deg = float(rng.choice([-1, 1]) * 10 ** rng.uniform(0.3, 1.5))
+        usage.turn_deg = float(rng.choice([-1, 1]) * 10 ** rng.uniform(0.3, 1.17))
 
 
 def draw_files(rng: np.random.Generator, detector: Detector, variety: float) -> tuple[str, int]:
