@@ -13,18 +13,15 @@ from nightsift.errors import NightsiftError
 from nightsift.files import link_or_copy, making_folder
 from nightsift.fits.folders import find_files
 from nightsift.simulate.copies.catalogue import COPIES
-from nightsift.simulate.copy_folder import copy_folder
-from nightsift.simulate.inject_folder import good_frames, inject_folder
+from nightsift.simulate.inject_folder import good_frames
+from nightsift.simulate.real_campaign import FEWEST_GOOD, copied, injected
 from nightsift.simulate.spells import DefectSpec
 
 SPEC = DefectSpec(bad_fraction=0.25, singles=0.5)
 REAL, INJECTED, LONE, SHORT = "real", "injected", "lone", "short"
-# A folder of nights is taken as one, also a series of one frame a night.
-_MAX_GAP_H = 1e6
 # About as many frames of a folder are to be injected, or be copies of a kind, with so many
 # seeds at most.
 _WANTED, _WANTED_COPIED, _MOST_SEEDS = 90, 30, 6
-_FEWEST_GOOD = 6
 _TOGETHER = 3
 
 
@@ -81,18 +78,14 @@ def make_parts(
         except NightsiftError:
             continue
         own = work / folder.name
-        if good >= _FEWEST_GOOD:
+        if good >= FEWEST_GOOD:
             for seed in range(seeds or _seeds(_WANTED, good, 2)):
-                out = own / f"injected-{seed}"
-                if not out.exists():
-                    inject_folder(folder, out, SPEC, seed=seed, max_gap_h=_MAX_GAP_H, workers=1)
+                out = injected(folder, own / f"injected-{seed}", SPEC, seed=seed, workers=1)
                 parts.append(Part(telescope, INJECTED, out))
             parts += _few(telescope, own, alone)
         for kind in kinds or COPIES:
             for seed in range(seeds or _seeds(_WANTED_COPIED, good, 1)):
-                out = own / f"{kind}-{seed}"
-                if not out.exists():
-                    copy_folder(folder, out, [kind], seed=seed, max_gap_h=_MAX_GAP_H, workers=1)
+                out = copied(folder, own / f"{kind}-{seed}", kind, seed=seed, workers=1)
                 parts.append(Part(telescope, kind, out))
     return parts
 

@@ -14,7 +14,6 @@ from torch import Tensor
 from nightsift.data.causes import cause_targets
 from nightsift.data.changes import Planes
 from nightsift.data.windows import centred_windows
-from nightsift.look.look import Look, TensorRef
 from nightsift.look.store import read_tensors
 from nightsift.night.night import UNLABELLED, Night
 
@@ -140,7 +139,7 @@ class Member(NamedTuple):
         """(B, C, S, S) what a model sees of the pixels of some frames."""
         if self.changes is not None:
             return self.changes.planes(rows)
-        return read_tensors([_ref(self.night.looks[row]) for row in rows])
+        return read_tensors(self.night.looks[row].kept_tensor for row in rows)
 
     def frames(self, rows: npt.NDArray[np.intp], *, judged: bool = True) -> FrameBatch:
         """Some frames of the night; without their labels and causes where not `judged`."""
@@ -152,12 +151,6 @@ class Member(NamedTuple):
             torch.from_numpy(labels),
             torch.from_numpy(causes),
         )
-
-
-def _ref(look: Look) -> TensorRef:
-    if look.tensor is None:
-        raise ValueError(f"{look.path}: no tensor was wanted when it was read")
-    return look.tensor
 
 
 def make_member(

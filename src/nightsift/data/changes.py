@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nightsift.errors import NightsiftError
+from nightsift.files import replacing
+from nightsift.look.database import unusable
 from nightsift.look.look import Wanted
 from nightsift.look.parallel import FRAMES_WORTH_PROCESSES, make_pool, worker_count
 from nightsift.look.transforms import Transform
@@ -94,7 +95,7 @@ def kept_changes(
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise NightsiftError(f"{folder} cannot be used: {error.strerror}") from error
+        raise unusable(folder, error.strerror) from error
     frames = sum(map(len, nights))
     if not processes or frames < FRAMES_WORTH_PROCESSES:
         return [_keep(folder, wanted, night) for night in nights]
@@ -119,15 +120,14 @@ def _keep(folder: Path, wanted: Wanted, night: Night) -> Planes:
         return KeptChanges(path)
     changes = live_changes(night, wanted.transform)
     side = wanted.img_size
-    temporary = path.with_suffix(f".{os.getpid()}.tmp")
-    out = np.lib.format.open_memmap(
-        temporary, mode="w+", dtype=np.float16, shape=(len(night), PLANES, side, side)
-    )
-    for first in range(0, len(night), _PART):
-        rows = np.arange(first, min(first + _PART, len(night)))
-        out[rows] = changes.planes(rows)
-    out.flush()
-    temporary.replace(path)
+    with replacing(path) as temporary:
+        out = np.lib.format.open_memmap(
+            temporary, mode="w+", dtype=np.float16, shape=(len(night), PLANES, side, side)
+        )
+        for first in range(0, len(night), _PART):
+            rows = np.arange(first, min(first + _PART, len(night)))
+            out[rows] = changes.planes(rows)
+        out.flush()
     return KeptChanges(path)
 
 

@@ -123,6 +123,17 @@ class Look:
     tensor: TensorRef | None = None
     picture: Ref | None = None
 
+    @property
+    def kept_tensor(self) -> TensorRef:
+        """Where the network input is kept.
+
+        Raises:
+            ValueError: it was not asked for.
+        """
+        if self.tensor is None:
+            raise ValueError(f"{self.path}: no tensor was wanted when it was read")
+        return self.tensor
+
 
 class Taken(NamedTuple):
     """A look before it is kept: things themselves, and the stamp of the file before reading."""

@@ -14,15 +14,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from nightsift.look.look import Look, TensorRef
+from nightsift.look.look import Look
 from nightsift.look.statistics import MAD_TO_SIGMA
 from nightsift.look.store import read_tensors
 from nightsift.look.transforms.two_scale import CUTOUTS
 from nightsift.night.alignment import Alignment
 from nightsift.night.comparison import Deviations
 from nightsift.night.lines import star_gains
+from nightsift.night.mesh import Mesh
 from nightsift.night.night import Night
-from nightsift.night.template import MIN_FRAMES, Mesh, Template, make_template, spread
+from nightsift.night.template import MIN_FRAMES, Template, make_template, spread
 
 Floats = npt.NDArray[np.float32]
 
@@ -113,7 +114,7 @@ def _common(
 ) -> _Common:
     gains = star_gains(features)
     scale = np.float32(softening)
-    size = _ref(looks[0]).shape[-1]
+    size = looks[0].kept_tensor.shape[-1]
     template = make_template(
         lambda rows: _signal([looks[row] for row in rows], scale)[:, :_FIELD],
         Mesh((size, size), (shape[0] / size, shape[1] / size), shape),
@@ -128,7 +129,7 @@ def _common(
 
 def _signal(looks: Sequence[Look], softening: np.float32) -> Floats:
     """(n, 4, S, S) signal over noise."""
-    stored = read_tensors([_ref(look) for look in looks])
+    stored = read_tensors(look.kept_tensor for look in looks)
     return np.asarray(softening * np.sinh(stored))
 
 
@@ -218,9 +219,3 @@ def _mosaic(cuts: Floats) -> Floats:
     side = cuts.shape[-1]
     parts = cuts.reshape(CUTOUTS, CUTOUTS, side, side).transpose(0, 2, 1, 3)
     return np.asarray(parts.reshape(CUTOUTS * side, CUTOUTS * side))
-
-
-def _ref(look: Look) -> TensorRef:
-    if look.tensor is None:
-        raise ValueError(f"{look.path}: no tensor was wanted when it was read")
-    return look.tensor

@@ -13,8 +13,9 @@ from nightsift.look.look import Look
 from nightsift.look.reduction import reduction_factor
 from nightsift.look.store import read_lines
 from nightsift.night.alignment import Alignment
+from nightsift.night.mesh import Mesh
 from nightsift.night.streaks import Streak, find_streak
-from nightsift.night.template import Mesh, make_template
+from nightsift.night.template import make_template
 
 # A line covers any one cell in few frames of a night; what most of the others have there, such as
 # the edge of a filter whose stars are found or not, is no news.

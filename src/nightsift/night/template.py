@@ -12,44 +12,34 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from scipy.ndimage import affine_transform, maximum_filter
+from scipy.ndimage import maximum_filter
 from scipy.special import ndtri
 
 from nightsift.look.statistics import MAD_TO_SIGMA
-from nightsift.night.alignment import Alignment, Points, frame_centre
+from nightsift.night import trend
+from nightsift.night.alignment import Alignment
+from nightsift.night.mesh import Mesh
 
 Floats = npt.NDArray[np.float32]
 # Cells of the frames with these numbers, (n, P, h, w) float32, NaN where nothing is known.
 ReadCells = Callable[[Sequence[int]], Floats]
 
 # Fewer frames have no template: each would be compared with little but itself.
-MIN_FRAMES = 6
+MIN_FRAMES = trend.MIN_FRAMES + 1
 # So many frames, spread over the night, make the template: memory stays bounded.
 _MOST_FRAMES = 48
 # Cells of the sky count where so many frames have seen them.
 _MIN_SEEN = 4
 # A field that drifts makes the picture of its sky this many frames wide at most.
 _LARGEST_SKY = 3.0
+# A field that moves by no more than this, cells, stands still on the detector.
+_LEAST_MOVE = 0.5
 # Structure of the sky weaker than this, sigma, is not worth moving about.
 _WORTH = 3.0
 # From this absolute value on, sigma, a cell tells how strong the camera's structure is.
 _STRUCTURE = 2.0
 _FEWEST_CELLS = 30
 _LARGEST = 300.0
-
-
-class Mesh(NamedTuple):
-    """Cells that lie over a frame.
-
-    Attributes:
-        shape: (h, w) cells.
-        cell: (2,) height and width of a cell, px of the frame.
-        frame: (H, W) of the frame, px.
-    """
-
-    shape: tuple[int, int]
-    cell: tuple[float, float]
-    frame: tuple[int, int]
 
 
 class Sky(NamedTuple):
@@ -64,6 +54,13 @@ class Sky(NamedTuple):
     cells: Floats
     origin: npt.NDArray[np.float64]
     scatter: Floats
+
+    def seen(self, pose: Alignment, gain: float, mesh: Mesh) -> tuple[Floats, Floats]:
+        """What a frame sees of it, and how much that scatters, (P, h, w) each."""
+        seen = gain * mesh.from_canvas(self.cells, pose, self.origin)
+        # A star may stand on either side of a border between cells.
+        near = maximum_filter(np.abs(seen), size=(1, 3, 3))
+        return seen, near * self.scatter[:, None, None]
 
 
 class Template(NamedTuple):
@@ -96,10 +93,9 @@ class Template(NamedTuple):
         rest = cells - _camera_part(self.camera, cells, gain, self.follows_sky)
         scatter = self.scatter
         if self.sky is not None and pose is not None:
-            seen = gain * _to_frame(self.sky, pose, self.mesh)
+            seen, own = self.sky.seen(pose, gain, self.mesh)
             rest = rest - seen
-            own = maximum_filter(np.abs(seen), size=(1, 3, 3))
-            scatter = np.hypot(scatter, own * self.sky.scatter[:, None, None])
+            scatter = np.hypot(scatter, own)
         return np.asarray(np.clip(rest / scatter, -_LARGEST, _LARGEST))
 
 
@@ -143,14 +139,12 @@ def make_template(
     if sky is not None:
         for item, pose, i in zip(rest, own_poses, chosen, strict=True):
             if pose is not None:
-                seen = gains[i] * _to_frame(sky, pose, mesh)
+                seen, own = sky.seen(pose, gains[i], mesh)
                 item -= seen
                 # Where stars are, the picture of the sky tells how much they scatter.
-                item /= np.hypot(1, maximum_filter(np.abs(seen), size=(1, 3, 3))
-                                 * sky.scatter[:, None, None])  # fmt: skip
+                item /= np.hypot(1, own)
     usual = _quantile(np.abs(rest), steady_share) / float(ndtri(0.5 + steady_share / 2))
     scatter = np.nan_to_num(usual)
-    # A star may stand on either side of a border between cells.
     least = np.array(least_scatter, dtype=np.float32)[:, None, None]
     scatter = np.maximum(maximum_filter(scatter, size=(1, 3, 3)), least)
     return Template(mesh, camera, scatter, sky, tuple(follows_sky))
@@ -189,11 +183,14 @@ def _sky(
     mesh: Mesh,
 ) -> Sky | None:
     """The median of the frames laid on each other; None where nothing is left to be seen."""
-    known = [i for i, pose in enumerate(poses) if pose is not None]
-    if len(known) < MIN_FRAMES or not _moves([poses[i] for i in known], mesh):
+    known = {i: pose for i, pose in enumerate(poses) if pose is not None}
+    if len(known) < MIN_FRAMES:
         return None
-    origin, shape = _canvas([poses[i] for i in known], mesh)
-    laid = np.stack([_to_sky(rest[i], poses[i], mesh, origin, shape) / gains[i] for i in known])
+    corners = np.stack([mesh.corners(pose) for pose in known.values()])
+    if (np.ptp(corners, axis=0) <= _LEAST_MOVE * min(mesh.cell)).all():
+        return None
+    canvas = mesh.canvas(corners, _LARGEST_SKY)
+    laid = np.stack([mesh.to_canvas(rest[i], pose, canvas) / gains[i] for i, pose in known.items()])
     seen = np.isfinite(laid).sum(axis=0) >= _MIN_SEEN
     cells = np.where(seen, np.nan_to_num(_quantile(laid)), 0).astype(np.float32)
     if np.abs(cells).max() < _WORTH:
@@ -206,90 +203,7 @@ def _sky(
         share = share[np.isfinite(share)]
         if share.size:
             scatter[plane] = MAD_TO_SIGMA * np.median(share)
-    return Sky(cells, origin, scatter)
-
-
-def _moves(poses: Sequence[Alignment | None], mesh: Mesh) -> bool:
-    """Whether the field moves by half a cell or more over the detector."""
-    corners = [_corners(pose, mesh) for pose in poses if pose is not None]
-    spread = np.ptp(np.stack(corners), axis=0)
-    return bool((spread > 0.5 * min(mesh.cell)).any())
-
-
-def _corners(pose: Alignment, mesh: Mesh) -> Points:
-    """(4, 2) x and y of a frame's corners in the coordinates of the reference frame, px."""
-    h, w = mesh.frame
-    corners = np.array([[0, 0], [w, 0], [0, h], [w, h]], dtype=float) - 0.5
-    return pose.to_reference(corners, frame_centre(mesh.frame))
-
-
-def _canvas(
-    poses: Sequence[Alignment | None], mesh: Mesh
-) -> tuple[npt.NDArray[np.float64], tuple[int, int]]:
-    """Where the reference frame's first cell lies in a picture that holds all frames, and its size.
-
-    Frames that lie far from most others do not make it larger than it is useful.
-    """
-    corners = np.stack([_corners(pose, mesh) for pose in poses if pose is not None])
-    low, high = corners.min(axis=(0, 1))[::-1], corners.max(axis=(0, 1))[::-1]
-    frame = np.array(mesh.frame)
-    low = np.maximum(low, -_LARGEST_SKY / 2 * frame)
-    high = np.minimum(high, (1 + _LARGEST_SKY / 2) * frame)
-    cell = np.array(mesh.cell)
-    origin = np.ceil(np.maximum(-low, 0) / cell)
-    shape = origin + np.ceil(np.maximum(high, frame) / cell)
-    return origin, (int(shape[0]), int(shape[1]))
-
-
-def _to_sky(
-    cells: Floats,
-    pose: Alignment | None,
-    mesh: Mesh,
-    origin: npt.NDArray[np.float64],
-    shape: tuple[int, int],
-) -> Floats:
-    """Cells of a frame in the picture of the sky, NaN outside of it."""
-    assert pose is not None
-    matrix, offset = _affine(lambda points: pose.to_frame(points, frame_centre(mesh.frame)), mesh)
-    # Places of the picture count from its own first cell.
-    return _warped(cells, matrix, offset - matrix @ origin, shape)
-
-
-def _to_frame(sky: Sky, pose: Alignment, mesh: Mesh) -> Floats:
-    """The picture of the sky where a frame sees it, 0 outside of it."""
-    matrix, offset = _affine(
-        lambda points: pose.to_reference(points, frame_centre(mesh.frame)), mesh
-    )
-    return np.nan_to_num(_warped(sky.cells, matrix, offset + sky.origin, mesh.shape))
-
-
-def _affine(
-    move: Callable[[Points], Points], mesh: Mesh
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """The map of px, (N, 2) x and y, as matrix and offset of rows and columns of cells."""
-    height, width = mesh.cell
-    # The middle of a cell is where its index is whole.
-    first = np.array([0.5 * width - 0.5, 0.5 * height - 0.5])
-    places = first + np.array([[0.0, 0.0], [0.0, height], [width, 0.0]])
-    moved = (move(places) - first) / [width, height]
-    rows_and_columns = moved[:, ::-1]
-    offset = rows_and_columns[0]
-    return (rows_and_columns[1:] - offset).T, offset
-
-
-def _warped(
-    cells: Floats,
-    matrix: npt.NDArray[np.float64],
-    offset: npt.NDArray[np.float64],
-    shape: tuple[int, int],
-) -> Floats:
-    """Each plane at `matrix @ (row, column) + offset`, linear between cells, NaN outside."""
-    return np.stack(
-        [
-            affine_transform(plane, matrix, offset, shape, order=1, mode="constant", cval=np.nan)
-            for plane in cells
-        ]
-    ).astype(np.float32)
+    return Sky(cells, canvas.origin, scatter)
 
 
 def _quantile(stack: Floats, share: float = 0.5) -> Floats:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from nightsift.look.statistics import MAD_TO_SIGMA
 from nightsift.simulate.sky import Image
 
 # Share of the variance of blank sky that is taken for photon noise of the sky's light; the
@@ -95,7 +96,7 @@ def _lit(back_adu: Image, level: float, sky_adu: float) -> Image:
     for _ in range(_FITS):
         factors = np.linalg.lstsq(some[kept], values[kept], rcond=None)[0]
         apart = np.abs(values - some @ factors)
-        kept = apart <= max(_FIT_SIGMA * 1.4826 * float(np.median(apart[kept])), 1e-6)
+        kept = apart <= max(_FIT_SIGMA * MAD_TO_SIGMA * float(np.median(apart[kept])), 1e-6)
     smooth = np.clip(sum(f * term for f, term in zip(factors, terms, strict=True)), *_SMOOTH)
     # From the smooth share to the frame's own, over a fifth of the light.
     dark = np.clip((_DARKER - share / smooth) / 0.2, 0, 1)

@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 # A folder is one unit, also a series of one frame a night.
 _MAX_GAP_H = 1e6
 # Fewer good frames are no night to put defects into.
-_FEWEST_GOOD = 6
+FEWEST_GOOD = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,22 +114,28 @@ def _made_of(source: Path, out: Path, spec: RealSpec, workers: int) -> list[Path
         log.info("%s: labels alone are trained on (%s)", source.name, error)
         return []
     folders = []
-    common = {"max_gap_h": _MAX_GAP_H, "workers": workers}
-    if good >= _FEWEST_GOOD:
+    if good >= FEWEST_GOOD:
         for turn in range(int(np.clip(np.ceil(spec.injected_frames / good), 1, 12))):
-            folder = out / f"injected-{turn}"
-            seed = spec.seed + turn
-            if not folder.exists():
-                inject_folder(source, folder, spec.defects, seed=seed, **common)  # type: ignore[arg-type]
-            folders.append(folder)
+            folder, seed = out / f"injected-{turn}", spec.seed + turn
+            folders.append(injected(source, folder, spec.defects, seed=seed, workers=workers))
     for kind in spec.copies or tuple(COPIES):
         folder = out / f"copy-{kind}"
-        if not folder.exists():
-            copy_folder(source, folder, [kind], seed=spec.seed, **common)  # type: ignore[arg-type]
-        folders.append(folder)
-        if kind in spec.injected_copies and good >= _FEWEST_GOOD:
-            injected = out / f"copy-{kind}-injected"
-            if not injected.exists():
-                inject_folder(folder, injected, spec.defects, seed=spec.seed, **common)  # type: ignore[arg-type]
-            folders.append(injected)
+        folders.append(copied(source, folder, kind, seed=spec.seed, workers=workers))
+        if kind in spec.injected_copies and good >= FEWEST_GOOD:
+            within = out / f"copy-{kind}-injected"
+            folders.append(injected(folder, within, spec.defects, seed=spec.seed, workers=workers))
     return folders
+
+
+def injected(source: Path, out: Path, defects: DefectSpec, *, seed: int, workers: int = 0) -> Path:
+    """`inject_folder` for a folder that is one unit; `out` as it is where it was made before."""
+    if not out.exists():
+        inject_folder(source, out, defects, seed=seed, max_gap_h=_MAX_GAP_H, workers=workers)
+    return out
+
+
+def copied(source: Path, out: Path, kind: str, *, seed: int, workers: int = 0) -> Path:
+    """`copy_folder` for a folder that is one unit; `out` as it is where it was made before."""
+    if not out.exists():
+        copy_folder(source, out, [kind], seed=seed, max_gap_h=_MAX_GAP_H, workers=workers)
+    return out

@@ -10,6 +10,7 @@ from scipy.ndimage import label, map_coordinates
 
 from nightsift.look.prepare import prepare
 from nightsift.look.scene import make_scene
+from nightsift.look.statistics import robust_sigma
 from nightsift.simulate.effect import CLEAR_SNR
 
 _FEWEST = 3
@@ -77,8 +78,8 @@ def _pixel_noise(pixels: npt.NDArray[Any]) -> float:
     """Of one pixel, from third differences along rows, adu: slopes and wide stars cancel."""
     rows = pixels[:: max(1, pixels.shape[0] // _NOISE_ROWS)].astype(np.float64)
     apart = np.diff(rows, n=3, axis=1)
-    # The squares of 1, 3, 3, 1 add up to 20; 1.4826 is for normal noise.
-    return float(1.4826 * np.median(np.abs(apart - np.median(apart))) / np.sqrt(20))
+    # The squares of 1, 3, 3, 1 add up to 20.
+    return robust_sigma(apart) / float(np.sqrt(20))
 
 
 def _half_maximum(

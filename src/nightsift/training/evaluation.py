@@ -67,8 +67,9 @@ def score_nights(
     changes: Mapping[str, Planes] | None = None,
 ) -> pd.DataFrame:
     """The table of `score_with_causes`, which takes the same."""
-    options = {"split": split, "batch": batch, "progress": progress, "changes": changes}
-    return score_with_causes(loaded, nights, **options).table  # type: ignore[arg-type]
+    return score_with_causes(
+        loaded, nights, split=split, batch=batch, progress=progress, changes=changes
+    ).table
 
 
 def score_with_causes(
